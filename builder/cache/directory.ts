@@ -1,0 +1,73 @@
+/** Atomic writes, and the cache's places. Nothing half-written ever stands under a final name. */
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+/** `SLIPWAY_CACHE`, else `$XDG_CACHE_HOME/slipway`, else `~/.cache/slipway`. */
+export function cacheRoot(): string {
+  const named = process.env['SLIPWAY_CACHE'];
+  if (named !== undefined && named !== '') return named;
+  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'slipway');
+}
+
+/** A name beside `path` that no other process uses. */
+export function temporaryName(path: string): string {
+  return `${path}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`;
+}
+
+/** Temporary file in the same directory, fsync, rename, fsync of the directory. */
+export async function writeFileAtomic(path: string, data: Uint8Array | string, mode = 0o644): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = temporaryName(path);
+  try {
+    const handle = await open(temporary, 'wx', mode);
+    try {
+      await handle.writeFile(data);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await publish(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Moves something finished to its final name, durably. */
+export async function publish(temporary: string, path: string): Promise<void> {
+  await rename(temporary, path);
+  const directory = await open(dirname(path), 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/**
+ * A directory under the cache that is made once for a key: `make` fills a temporary directory, which is then renamed. Two processes
+ * that make the same one at once are both right: the second finds the first's and drops its own.
+ */
+export async function cachedDirectory(
+  kind: string,
+  key: unknown,
+  make: (directory: string) => Promise<void>,
+): Promise<string> {
+  const digest = createHash('sha256').update(JSON.stringify(key)).digest('hex');
+  const final = join(cacheRoot(), kind, digest);
+  if (existsSync(final)) return final;
+  const temporary = temporaryName(final);
+  await mkdir(temporary, { recursive: true });
+  try {
+    await make(temporary);
+    await publish(temporary, final);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    if (existsSync(final)) return final;
+    throw error;
+  }
+  return final;
+}

@@ -1,0 +1,125 @@
+/**
+ * What the builder tells the machine: `/usr/lib/slipway/machine.json`, in the verified root. The builder writes it, slipd reads it.
+ */
+
+/** Fixed paths on the machine. */
+export const MACHINE_PATHS = {
+  /** MachineDescription, JSON. */
+  description: '/usr/lib/slipway/machine.json',
+  /** slipd.js, slip.js and the boot scripts. */
+  programs: '/usr/lib/slipway',
+  /** `<service>/config.json` and `<service>/rootfs/`: OCI bundles. */
+  containers: '/usr/lib/slipway/containers',
+  /** Everything that lives as long as a boot. */
+  runtime: '/run/slipway',
+  /** What slipd and the services keep; on the state partition. */
+  state: '/var/lib/slipway',
+  /** `<service>/current` and rotated files, written by svlogd. */
+  logs: '/var/log/slipway',
+  /** Generated files of /etc are links to here. */
+  generatedEtc: '/run/etc',
+} as const;
+
+/** virtio-serial port on which slipd reports, one JSON `MachineReport` a line, where a hypervisor offers it. */
+export const REPORT_PORT = 'org.slipway.report';
+
+/** QEMU fw_cfg file with OpenSSH public keys, one a line, for every user in the group `operators`. */
+export const FW_CFG_AUTHORIZED_KEYS = 'opt/org.slipway/ssh-authorized-keys';
+
+export type ServiceCondition = 'service_started' | 'service_healthy' | 'service_completed_successfully';
+
+export type RestartPolicy =
+  | { readonly policy: 'no' | 'always' | 'unless-stopped' }
+  | { readonly policy: 'on-failure'; readonly maxRetries?: number };
+
+/** Compose's `healthcheck`, in milliseconds. `command` is an argv that is run inside the container. */
+export interface HealthCheck {
+  readonly command: readonly string[];
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly retries: number;
+  readonly startPeriodMs: number;
+  readonly startIntervalMs: number;
+}
+
+/** A directory that slipd makes before the service starts, with its owner and mode set each time. */
+export interface PreparedDirectory {
+  readonly path: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+}
+
+export interface MachineService {
+  readonly name: string;
+  readonly type: 'service' | 'onboot' | 'onshutdown';
+  readonly gate: boolean;
+  readonly dependsOn: readonly {
+    readonly service: string;
+    readonly condition: ServiceCondition;
+    readonly required: boolean;
+    readonly restart: boolean;
+  }[];
+  readonly restart: RestartPolicy;
+  readonly stopSignal: string;
+  readonly stopGraceMs: number;
+  readonly healthCheck?: HealthCheck;
+  readonly directories: readonly PreparedDirectory[];
+}
+
+export interface MachineDescription {
+  readonly format: '1.0';
+  readonly image: { readonly name: string; readonly version: string; readonly architecture: string };
+  /** Whether `slip shell` may give operators a root shell in the host's namespaces. */
+  readonly shell: boolean;
+  readonly gateSoakMs: number;
+  readonly users: readonly {
+    readonly name: string;
+    readonly uid: number;
+    readonly groups: readonly string[];
+    readonly shell: string;
+    readonly sshAuthorizedKeys: readonly string[];
+  }[];
+  readonly services: readonly MachineService[];
+}
+
+export type ServiceState =
+  'waiting' | 'starting' | 'running' | 'backoff' | 'failing' | 'stopping' | 'stopped' | 'completed';
+export type ServiceHealth = 'none' | 'starting' | 'healthy' | 'unhealthy';
+
+export interface ServiceStatus {
+  readonly name: string;
+  readonly type: MachineService['type'];
+  readonly gate: boolean;
+  readonly state: ServiceState;
+  readonly health: ServiceHealth;
+  readonly restarts: number;
+  readonly exitCode: number | null;
+  readonly pid: number | null;
+  readonly memoryBytes: number | null;
+  readonly uptimeMs: number | null;
+  /** Why it is not as it should be, in one line. */
+  readonly reason: string | null;
+}
+
+/** `slip status --json`. */
+export interface MachineStatus {
+  readonly format: '1.0';
+  readonly image: MachineDescription['image'];
+  readonly rootHash: string;
+  readonly slot: 'a' | 'b' | 'unknown';
+  /** `starting` until every gate is healthy for the soak time; `tampered` where the command line is not the signed one. */
+  readonly boot: 'starting' | 'healthy' | 'degraded';
+  readonly problems: readonly string[];
+  readonly watchdog: 'hardware' | 'softdog' | 'none';
+  readonly uptimeMs: number;
+  readonly memory: { readonly totalBytes: number; readonly availableBytes: number };
+  readonly services: readonly ServiceStatus[];
+}
+
+/** One line on the report port. */
+export type MachineReport =
+  | { readonly event: 'started'; readonly uptimeMs: number; readonly status: MachineStatus }
+  | { readonly event: 'healthy'; readonly uptimeMs: number; readonly status: MachineStatus }
+  | { readonly event: 'degraded'; readonly uptimeMs: number; readonly status: MachineStatus }
+  | { readonly event: 'shutdown'; readonly uptimeMs: number; readonly action: 'reboot' | 'poweroff' };
