@@ -1,0 +1,40 @@
+// Bundles TypeScript into dist/: the `slipway` command for Node, and the machine's programs for QuickJS.
+import { build } from 'esbuild';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+// Resolved through esbuild from TypeScript sources, so nothing else needs to be installed on the machine that runs it.
+const node = {
+  entryPoints: { slipway: join(root, 'cli/main.ts') },
+  outdir: join(root, 'dist'),
+  outExtension: { '.js': '.mjs' },
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  splitting: true,
+  chunkNames: 'chunks/[name]-[hash]',
+  sourcemap: 'linked',
+  // Bundled CommonJS packages call require().
+  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+};
+
+// QuickJS 2025-04-26 understands ES2023; `std` and `os` are its own modules.
+const quickjs = {
+  entryPoints: Object.fromEntries(
+    ['slipd', 'slip'].map((name) => [name, join(root, `host/${name}/main.ts`)]).filter(([, file]) => existsSync(file)),
+  ),
+  outdir: join(root, 'dist/host'),
+  platform: 'neutral',
+  target: 'es2022',
+  format: 'esm',
+  minify: true,
+  external: ['std', 'os'],
+};
+
+for (const options of [node, quickjs]) {
+  if (Object.keys(options.entryPoints).length === 0) continue;
+  await build({ ...options, bundle: true, logLevel: 'warning', legalComments: 'none' });
+}
