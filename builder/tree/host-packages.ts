@@ -1,0 +1,28 @@
+/** What every host holds, whatever its image definition adds: each entry with the reason why it is there. */
+import type { ImageDefinition, PackageSelection } from '../../spec/image.ts';
+
+const BASE: readonly PackageSelection[] = [
+  // Process 1, the shell of the boot scripts, and the small programs that slipd starts.
+  { name: 'busybox', files: ['/usr/bin/busybox'] },
+  // The runtime of slipd and slip.
+  { name: 'quickjs', files: ['/usr/bin/qjs'] },
+  // Starts containers.
+  { name: 'crun', files: ['/usr/bin/crun'] },
+  // The monitor of each container, which outlives slipd, and its log writer.
+  { name: 'runit', files: ['/usr/bin/runsv', '/usr/bin/svlogd'] },
+  // Opens the root in the initrd.
+  { name: 'dmsetup', files: ['/usr/sbin/dmsetup'] },
+  // Rebuilds the verity tree of the other slot after an update.
+  { name: 'cryptsetup-bin', files: ['/usr/sbin/veritysetup'] },
+  // Checks and grows the state partition.
+  { name: 'e2fsprogs', files: ['/usr/sbin/e2fsck', '/usr/sbin/resize2fs'] },
+  // Grows the partition table on first boot.
+  { name: 'fdisk', files: ['/usr/sbin/sfdisk'] },
+  // Unpacks payloads.
+  { name: 'zstd', files: ['/usr/bin/zstd'] },
+];
+
+/** The packages of the host's own root: the base, then what the image adds. A name given twice adds its files. */
+export function hostPackages(image: ImageDefinition): readonly PackageSelection[] {
+  return [...BASE, ...image.host.packages];
+}
