@@ -1,0 +1,134 @@
+/** QEMU's command line, from what a machine should be. Pure: it starts nothing. */
+import type { Toolbox } from './toolbox.ts';
+import { FW_CFG_AUTHORIZED_KEYS, REPORT_PORT } from '../spec/machine.ts';
+
+export type Accelerator = 'kvm' | 'tcg';
+export type DiskBus = 'virtio' | 'ahci' | 'nvme' | 'usb';
+
+export interface DiskOptions {
+  readonly path: string;
+  readonly format: 'raw' | 'qcow2';
+  readonly bus?: DiskBus;
+  readonly sectorSize?: 512 | 4096;
+  readonly serial?: string;
+  readonly readOnly?: boolean;
+}
+
+/** Everything that QEMU is told, with all files in place. */
+export interface QemuOptions {
+  readonly accelerator: Accelerator;
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  readonly disks: readonly DiskOptions[];
+  readonly firmware?: { readonly code: string; readonly variables: string };
+  /** Direct boot of a kernel, past firmware and boot loader (benchmarks alone). */
+  readonly kernel?: { readonly image: string; readonly initrd?: string; readonly commandLine: string };
+  readonly sockets: { readonly qmp: string; readonly console: string; readonly report: string };
+  readonly consoleLog: string;
+  readonly ports: readonly { readonly host: number; readonly guest: number }[];
+  readonly authorizedKeys?: string;
+  /** SMBIOS type 11 (OEM) strings. */
+  readonly smbiosStrings: readonly string[];
+  readonly restart: 'on-reset' | 'never';
+  readonly extra: readonly string[];
+}
+
+/** Port of sshd in the guest. */
+export const SSH_PORT = 22;
+
+export function qemuCommand(toolbox: Toolbox, options: QemuOptions): string[] {
+  return [
+    ...toolbox.command('qemu-system-x86_64'),
+    ...['-L', toolbox.file('/usr/share/qemu'), '-L', toolbox.file('/usr/share/seabios')],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-vga', 'none'],
+    ...['-machine', `q35,smm=${options.firmware === undefined ? 'off' : 'on'}`],
+    ...['-accel', options.accelerator, '-cpu', options.accelerator === 'kvm' ? 'host' : 'max'],
+    ...['-m', String(options.memoryMiB), '-smp', String(options.cpus)],
+    ...firmwareArguments(options),
+    ...options.disks.flatMap(diskArguments),
+    ...networkArguments(options),
+    ...serialArguments(options),
+    ...['-object', 'rng-random,id=rng0,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng0'],
+    ...['-device', 'i6300esb', '-action', 'watchdog=reset'],
+    ...(options.authorizedKeys === undefined
+      ? []
+      : ['-fw_cfg', `name=${FW_CFG_AUTHORIZED_KEYS},file=${escapeValue(options.authorizedKeys)}`]),
+    ...options.smbiosStrings.flatMap((text) => ['-smbios', `type=11,value=${escapeValue(text)}`]),
+    ...(options.restart === 'never' ? ['-no-reboot'] : []),
+    ...options.extra,
+  ];
+}
+
+// Variables can be written from System Management Mode only, as on real hardware: an operating system can't forge them.
+function firmwareArguments({ firmware, kernel }: QemuOptions): string[] {
+  const direct =
+    kernel === undefined
+      ? []
+      : [
+          ...['-kernel', kernel.image, '-append', kernel.commandLine],
+          ...(kernel.initrd === undefined ? [] : ['-initrd', kernel.initrd]),
+        ];
+  if (firmware === undefined) return direct;
+  return [
+    ...['-global', 'driver=cfi.pflash01,property=secure,value=on'],
+    ...['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${escapeValue(firmware.code)}`],
+    ...['-drive', `if=pflash,format=raw,unit=1,file=${escapeValue(firmware.variables)}`],
+    ...direct,
+  ];
+}
+
+function diskArguments(disk: DiskOptions, index: number): string[] {
+  const id = `disk${index}`;
+  const bootIndex = `,bootindex=${index}`;
+  const sectors =
+    disk.sectorSize === undefined
+      ? ''
+      : `,logical_block_size=${disk.sectorSize},physical_block_size=${disk.sectorSize}`;
+  const serial = `,serial=${disk.serial ?? id}`;
+  const drive = [
+    '-drive',
+    `if=none,id=${id},format=${disk.format},file=${escapeValue(disk.path)},discard=unmap` +
+      (disk.readOnly === true ? ',readonly=on' : ''),
+  ];
+  switch (disk.bus ?? 'virtio') {
+    case 'virtio':
+      return [...drive, '-device', `virtio-blk-pci,drive=${id}${serial}${bootIndex}${sectors}`];
+    case 'ahci':
+      // q35 has an AHCI controller of its own: ide.0 to ide.5.
+      return [...drive, '-device', `ide-hd,drive=${id},bus=ide.${index}${serial}${bootIndex}${sectors}`];
+    case 'nvme':
+      return [...drive, '-device', `nvme,drive=${id}${serial}${bootIndex}${sectors}`];
+    case 'usb':
+      return [
+        ...drive,
+        ...['-device', `qemu-xhci,id=xhci${index}`],
+        ...['-device', `usb-storage,drive=${id},bus=xhci${index}.0${serial}${bootIndex}${sectors}`],
+      ];
+  }
+}
+
+/** Port 0 lets the kernel choose a free one as QEMU binds it: no race with other machines. */
+function networkArguments(options: QemuOptions): string[] {
+  const forwards = options.ports.map(({ host, guest }) => `,hostfwd=tcp:127.0.0.1:${host}-:${guest}`);
+  return [
+    ...['-netdev', `user,id=net0${forwards.join('')}`],
+    // No option ROM: nothing of ours boots over this network card.
+    ...['-device', 'virtio-net-pci,netdev=net0,romfile='],
+  ];
+}
+
+function serialArguments({ sockets, consoleLog }: QemuOptions): string[] {
+  const socket = (id: string, path: string): string => `socket,id=${id},path=${escapeValue(path)}`;
+  return [
+    ...['-chardev', `${socket('console', sockets.console)},logfile=${escapeValue(consoleLog)}`],
+    ...['-serial', 'chardev:console'],
+    ...['-chardev', socket('qmp', sockets.qmp), '-mon', 'chardev=qmp,mode=control'],
+    ...['-device', 'virtio-serial-pci', '-chardev', socket('report', sockets.report)],
+    ...['-device', `virtserialport,chardev=report,name=${REPORT_PORT}`],
+  ];
+}
+
+/** QEMU's option syntax: a comma within a value is doubled. */
+function escapeValue(value: string): string {
+  return value.replaceAll(',', ',,');
+}
