@@ -1,4 +1,5 @@
 /** The one door to other programs (style.md 3): argv arrays, explicit environment, closed stdin, time limit. */
+import { open } from 'node:fs/promises';
 import { execa } from 'execa';
 import { SlipwayError } from '../../spec/error.ts';
 
@@ -8,6 +9,8 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly input?: Uint8Array | string;
   readonly timeoutMs?: number;
+  /** Writes what the program prints into this (new) file instead of memory. */
+  readonly outputFile?: string;
   /** What to tell the user when it fails. */
   readonly hint?: string;
 }
@@ -21,6 +24,7 @@ export interface RunResult {
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const [program, ...args] = argv;
   if (program === undefined) throw new Error('run: empty argv');
+  const output = options.outputFile === undefined ? undefined : await open(options.outputFile, 'wx');
   const result = await execa(program, args, {
     env: processEnvironment(options.environment),
     extendEnv: false,
@@ -28,10 +32,11 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     reject: false,
     maxBuffer: 512 * 1024 * 1024,
     timeout: options.timeoutMs ?? 600_000,
+    ...(output === undefined ? {} : { stdout: output.fd }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
-  });
-  const stdout = Buffer.from(result.stdout);
+  }).finally(() => output?.close());
+  const stdout = Buffer.from(result.stdout ?? new Uint8Array());
   const stderr = Buffer.from(result.stderr).toString('utf8');
   if (result.failed) throw failure(argv, result, stdout, stderr, options.hint);
   return { stdout, stderr };

@@ -1,0 +1,171 @@
+/** Debian's package indexes, fetched and authenticated by `apt-get update` with a private state directory. */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Architecture } from '../../spec/image.ts';
+import { SlipwayError } from '../../spec/error.ts';
+import { cacheRoot, writeFileAtomic } from '../cache/directory.ts';
+import { run } from '../process/run.ts';
+import { parseRelations, parseStanza, type Stanza } from './control.ts';
+import { DEBIAN_ARCHIVE_KEYS } from './keyring/debian-archive.ts';
+import { mirrorsOf, type Mirrors } from './mirror.ts';
+import { compareDebianVersions } from './version.ts';
+
+/** A package as the archive's index describes it. */
+export interface ArchivePackage {
+  readonly suite: string;
+  readonly fields: Stanza;
+}
+
+export interface Archive {
+  readonly architecture: Architecture;
+  /** The newest version of a package in the archive's suites. */
+  readonly find: (name: string) => ArchivePackage | undefined;
+  /** Names of the packages that provide a virtual one, sorted. */
+  readonly providers: (name: string) => readonly string[];
+}
+
+export interface ArchiveOptions {
+  readonly mirrors: Mirrors;
+  readonly suites: readonly string[];
+  readonly architecture: Architecture;
+  /** Armored OpenPGP keys, instead of Debian's own. */
+  readonly keys?: string;
+}
+
+/** Fetches the indexes of some suites anew. Throws `debian.update-failed` without network or where a signature is wrong. */
+export async function openArchive(options: ArchiveOptions): Promise<Archive> {
+  const apt = await writeConfiguration(options);
+  await update(apt, options);
+  const { stdout } = await run(
+    ['apt-get', 'indextargets', '--format', '$(RELEASE)\t$(FILENAME)', 'Created-By: Packages'],
+    { environment: { APT_CONFIG: apt } },
+  );
+  const index = new Map<string, Candidate>();
+  const provided = new Map<string, Set<string>>();
+  for (const line of stdout.toString('utf8').trim().split('\n')) {
+    const [suite, file] = line.split('\t');
+    if (suite === undefined || file === undefined) continue;
+    await readIndex(file, suite, index, provided);
+  }
+  return {
+    architecture: options.architecture,
+    find: (name) => {
+      const candidate = index.get(name);
+      return candidate && { suite: candidate.suite, fields: parseStanza(candidate.text) };
+    },
+    providers: (name) => [...(provided.get(name) ?? [])].sort(),
+  };
+}
+
+interface Candidate {
+  readonly suite: string;
+  readonly version: string;
+  readonly text: string;
+}
+
+/**
+ * apt's own choice among suites depends on its pinning (a default release would put it before its security updates), so the newest
+ * version is taken here.
+ */
+async function readIndex(
+  file: string,
+  suite: string,
+  index: Map<string, Candidate>,
+  provided: Map<string, Set<string>>,
+): Promise<void> {
+  const content = await readFile(file, 'utf8');
+  for (const text of content.split('\n\n')) {
+    const name = /^Package: (.+)$/m.exec(text)?.[1];
+    const version = /^Version: (.+)$/m.exec(text)?.[1];
+    if (name === undefined || version === undefined) continue;
+    for (const virtual of parseRelations(/^Provides: (.+)$/m.exec(text)?.[1]).flat()) {
+      provided.set(virtual, (provided.get(virtual) ?? new Set()).add(name));
+    }
+    const known = index.get(name);
+    if (known === undefined || compareDebianVersions(version, known.version) > 0) {
+      index.set(name, { suite, version, text });
+    }
+  }
+}
+
+/** One state directory for a set of sources, kept, so that an unchanged index is not fetched again. Returns its apt.conf. */
+async function writeConfiguration(options: ArchiveOptions): Promise<string> {
+  const keys = options.keys ?? DEBIAN_ARCHIVE_KEYS;
+  const identity = createHash('sha256')
+    .update(JSON.stringify([options.mirrors, options.suites, options.architecture, keys]))
+    .digest('hex');
+  const directory = join(cacheRoot(), 'apt', identity.slice(0, 32));
+  await mkdir(join(directory, 'state', 'lists', 'partial'), { recursive: true });
+  await mkdir(join(directory, 'cache', 'archives', 'partial'), { recursive: true });
+  const keyring = join(directory, 'keys.asc');
+  await writeFileAtomic(keyring, keys);
+  const sources = options.suites.flatMap((suite) =>
+    mirrorsOf(options.mirrors, suite)
+      .slice(0, 1)
+      .map((mirror) => `deb [signed-by=${keyring}] ${mirror} ${suite} main`),
+  );
+  const sourceList = join(directory, 'sources.list');
+  await writeFileAtomic(sourceList, `${sources.join('\n')}\n`);
+  const settings: Record<string, string> = {
+    'Dir::Etc::Parts': '/dev/null',
+    'Dir::Etc::Main': '/dev/null',
+    'Dir::Etc::SourceList': sourceList,
+    'Dir::Etc::SourceParts': '/dev/null',
+    'Dir::Etc::Preferences': '/dev/null',
+    'Dir::Etc::PreferencesParts': '/dev/null',
+    'Dir::State': join(directory, 'state'),
+    'Dir::State::Status': '/dev/null',
+    'Dir::Cache': join(directory, 'cache'),
+    'APT::Architecture': options.architecture,
+    // The cache may lie where apt's own user can't read.
+    'APT::Sandbox::User': 'root',
+    'APT::Update::Error-Mode': 'any',
+    'Acquire::GzipIndexes': 'false',
+  };
+  const own = Object.entries(settings).map(([key, value]) => `${key} "${value}";`);
+  const configuration = [
+    await hostTransport(),
+    ...own,
+    `APT::Architectures { "${options.architecture}"; };`,
+    '#clear Acquire::Languages;',
+    'Acquire::Languages { "none"; };',
+  ];
+  const path = join(directory, 'apt.conf');
+  await writeFileAtomic(path, `${configuration.join('\n')}\n`);
+  return path;
+}
+
+/** How the machine reaches its mirror (proxies, certificates, time limits); nothing else of its apt.conf counts. */
+async function hostTransport(): Promise<string> {
+  const { stdout } = await run(['apt-config', 'dump', '--no-empty']);
+  const lines = stdout.toString('utf8').split('\n');
+  return lines.filter((line) => /^Acquire::(?!IndexTargets|Languages|GzipIndexes)/i.test(line)).join('\n');
+}
+
+async function update(configuration: string, options: ArchiveOptions): Promise<void> {
+  const deadline = Date.now() + LOCK_WAIT_MS;
+  for (;;) {
+    try {
+      await run(['apt-get', 'update'], { environment: { APT_CONFIG: configuration } });
+      return;
+    } catch (cause) {
+      const text = cause instanceof Error ? cause.message : String(cause);
+      // Another process updates the same state; apt's lock ends with its process.
+      if (/Could not get lock/.test(text) && Date.now() < deadline) {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        continue;
+      }
+      throw new SlipwayError(
+        'debian.update-failed',
+        `the package index of ${options.suites.join(', ')} cannot be fetched: ${text}`,
+        {
+          hint: 'check the network and the mirror; an image with a lock and a full cache builds without either',
+          cause,
+        },
+      );
+    }
+  }
+}
+
+const LOCK_WAIT_MS = 120_000;

@@ -1,0 +1,95 @@
+/** The lock file beside an image definition: every input by its hash. It names no host. */
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { SlipwayError } from '../../spec/error.ts';
+import { writeFileAtomic } from '../cache/directory.ts';
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits');
+const packageName = z.string().regex(/^[a-z0-9][a-z0-9+.-]*$/, 'expected a package name');
+
+const LockedPackageSchema = z.strictObject({
+  name: packageName,
+  version: z.string().regex(/^[0-9A-Za-z.+:~-]+$/, 'expected a package version'),
+  architecture: z.enum(['amd64', 'arm64', 'all']),
+  suite: z.string().min(1),
+  /** Path below the mirror's base address. */
+  filename: z
+    .string()
+    .regex(/^(?!\/)(?!.*\.\.)[^\s]+\.deb$/, 'expected a path below the mirror, ending in .deb'),
+  sizeBytes: z.int().positive(),
+  sha256,
+  licence: z.string().optional(),
+  /** Names of the locked library packages among its direct dependencies. */
+  depends: z.array(packageName),
+  /** The Debian source package that it was built from. */
+  source: packageName,
+});
+
+const LockedImageSchema = z.strictObject({
+  /** As written in the service's `image`. */
+  reference: z.string().min(1),
+  /** Digest of the manifest, `sha256:...`. */
+  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+  sizeBytes: z.int().nonnegative(),
+});
+
+const LockFileSchema = z.strictObject({
+  format: z.literal('1.0'),
+  architecture: z.enum(['amd64', 'arm64']),
+  suite: z.string().min(1),
+  /** What the definition named when it was locked: the packages, and the kernel package with the one that it stands for. */
+  requested: z.strictObject({
+    packages: z.array(packageName),
+    kernel: packageName,
+    kernelResolved: packageName,
+  }),
+  packages: z.array(LockedPackageSchema),
+  tools: z.array(LockedPackageSchema),
+  images: z.array(LockedImageSchema),
+});
+
+export type LockedPackage = Readonly<z.infer<typeof LockedPackageSchema>>;
+export type LockedImage = Readonly<z.infer<typeof LockedImageSchema>>;
+export type LockFile = Readonly<z.infer<typeof LockFileSchema>>;
+
+/** `images/minimal.yaml` -> `images/minimal.lock`. */
+export function lockPath(imageFile: string): string {
+  return imageFile.replace(/\.ya?ml$/, '') + '.lock';
+}
+
+/** `undefined` where there is no lock file yet. */
+export async function readLock(path: string): Promise<LockFile | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+  return parseLock(path, text);
+}
+
+export function parseLock(path: string, text: string): LockFile {
+  const result = LockFileSchema.safeParse(JSON.parse(text));
+  if (result.success) return result.data;
+  throw new SlipwayError('lock.invalid', `${path}: ${z.prettifyError(result.error)}`, {
+    hint: 'write it anew: slipway lock',
+  });
+}
+
+export async function writeLock(path: string, lock: LockFile): Promise<void> {
+  await writeFileAtomic(path, formatLock(lock));
+}
+
+/** Entries are sorted and keys keep one order, so that a new lock differs from an old one only where an input does. */
+export function formatLock(lock: LockFile): string {
+  const byName = (a: LockedPackage, b: LockedPackage): number =>
+    a.name < b.name ? -1 : a.name > b.name ? 1 : a.architecture < b.architecture ? -1 : 1;
+  const ordered = LockFileSchema.parse({
+    ...lock,
+    packages: [...lock.packages].sort(byName),
+    tools: [...lock.tools].sort(byName),
+    images: [...lock.images].sort((a, b) => (a.reference < b.reference ? -1 : 1)),
+  });
+  return `${JSON.stringify(ordered, undefined, 2)}\n`;
+}

@@ -1,0 +1,125 @@
+/** Programs from locked packages, run through their own loader and libraries, so that results do not depend on the machine. */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { link, mkdir, open, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { SlipwayError } from '../../spec/error.ts';
+import type { Architecture } from '../../spec/image.ts';
+import { cachedDirectory } from '../cache/directory.ts';
+import { fetchPackages, type FetchContext } from '../debian/fetch.ts';
+import { findMirrors } from '../debian/mirror.ts';
+import { openPackage, type PackageContent, type PackageEntry } from '../debian/package-content.ts';
+import type { LockedPackage } from '../lock/lock-file.ts';
+import { machineArchitecture } from '../lock/resolve.ts';
+import { labLock } from './lab-lock.ts';
+
+export interface Toolbox {
+  /** Digest of its packages. */
+  readonly id: string;
+  /** Absolute folder that holds its `/usr`. */
+  readonly root: string;
+  /** argv prefix that runs /usr/bin/<program> or /usr/sbin/<program>. Throws `tools.missing` for one that no package holds. */
+  readonly command: (program: string) => readonly string[];
+  /** Path on this machine of an absolute path of the toolbox. */
+  readonly file: (path: string) => string;
+}
+
+/** Unpacked once; needs no network when the packages are in the cache. `lab` holds QEMU and firmware for this machine's architecture. */
+export async function openToolbox(
+  packages: readonly LockedPackage[] | 'lab',
+  context: FetchContext = { mirrors: () => findMirrors({}) },
+): Promise<Toolbox> {
+  const locked = packages === 'lab' ? await labLock(context) : packages;
+  const id = createHash('sha256')
+    .update(
+      locked
+        .map((item) => item.sha256)
+        .sort()
+        .join('\n'),
+    )
+    .digest('hex');
+  const root = await cachedDirectory('tools', { id, layout: LAYOUT }, async (directory) => {
+    const paths = await fetchPackages(locked, context);
+    for (const path of paths) await unpack(await openPackage(path), directory);
+  });
+  return { id, root, command: (program) => command(root, program), file: (path) => file(root, path) };
+}
+
+/** Part of the cache key: to be raised when unpacking changes. */
+const LAYOUT = 1;
+
+const LOADER: Record<Architecture, string> = {
+  amd64: 'ld-linux-x86-64.so.2',
+  arm64: 'ld-linux-aarch64.so.1',
+};
+const TRIPLET: Record<Architecture, string> = { amd64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' };
+
+function command(root: string, program: string): readonly string[] {
+  const architecture = machineArchitecture();
+  const libraries = join(root, 'usr/lib', TRIPLET[architecture]);
+  const loader = join(libraries, LOADER[architecture]);
+  const path = ['usr/bin', 'usr/sbin', 'usr/libexec']
+    .map((folder) => join(root, folder, program))
+    .find(existsSync);
+  if (path === undefined) throw new SlipwayError('tools.missing', `no locked tool package holds ${program}`);
+  if (!existsSync(loader)) {
+    throw new SlipwayError('tools.architecture', `the locked tools do not run on ${architecture}`, {
+      hint: 'lock anew on this machine: slipway lock',
+    });
+  }
+  return [loader, '--inhibit-cache', '--library-path', `${libraries}:${join(libraries, 'systemd')}`, path];
+}
+
+function file(root: string, path: string): string {
+  const found = join(root, path);
+  if (existsSync(found)) return found;
+  throw new SlipwayError('tools.missing', `no locked tool package holds ${path}`);
+}
+
+async function unpack(content: PackageContent, directory: string): Promise<void> {
+  const tar = await open(content.tarPath, 'r');
+  try {
+    for (const entry of content.entries) {
+      if (/^\/usr\/share\/(doc|man|locale|info|lintian|bug)\//.test(entry.path)) continue;
+      await place(entry, directory, tar);
+    }
+  } finally {
+    await tar.close();
+  }
+}
+
+async function place(
+  entry: PackageEntry,
+  directory: string,
+  tar: import('node:fs/promises').FileHandle,
+): Promise<void> {
+  const path = join(directory, entry.path);
+  if (entry.type === 'directory') return void (await mkdir(path, { recursive: true }));
+  await mkdir(dirname(path), { recursive: true });
+  if (existsSync(path)) return;
+  if (entry.type === 'symlink') return symlink(relativeTarget(entry), path);
+  if (entry.type === 'hardlink') return link(join(directory, entry.target ?? ''), path);
+  const output = await open(path, 'wx', (entry.mode & 0o111) === 0 ? 0o644 : 0o755);
+  try {
+    const buffer = Buffer.allocUnsafe(Math.min(entry.sizeBytes, 1024 * 1024));
+    for (let done = 0; done < entry.sizeBytes;) {
+      const { bytesRead } = await tar.read(
+        buffer,
+        0,
+        Math.min(buffer.length, entry.sizeBytes - done),
+        entry.offset + done,
+      );
+      await output.write(buffer, 0, bytesRead);
+      done += bytesRead;
+    }
+  } finally {
+    await output.close();
+  }
+}
+
+/** An absolute target means the toolbox's own file. */
+function relativeTarget(entry: PackageEntry): string {
+  const target = entry.target ?? '';
+  if (!target.startsWith('/')) return target;
+  return `${'../'.repeat(entry.path.split('/').length - 2)}${target.slice(1)}`;
+}
