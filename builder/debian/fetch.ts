@@ -121,5 +121,5 @@ async function openAddress(address: string): Promise<AsyncIterable<unknown>> {
   if (!/^https?:/.test(address)) return createReadStream(address.replace(/^file:(\/\/)?/, ''));
   const response = await fetch(address);
   if (!response.ok || response.body === null) throw new Error(`the mirror answers ${response.status}`);
-  return Readable.fromWeb(response.body as import('node:stream/web').ReadableStream);
+  return Readable.fromWeb(response.body);
 }

@@ -32,7 +32,8 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     reject: false,
     maxBuffer: 512 * 1024 * 1024,
     timeout: options.timeoutMs ?? 600_000,
-    ...(output === undefined ? {} : { stdout: output.fd }),
+    // execa's types know the standard descriptors alone; it hands any on.
+    stdout: (output?.fd as 1 | undefined) ?? 'pipe',
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
   }).finally(() => output?.close());

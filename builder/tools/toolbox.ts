@@ -1,7 +1,7 @@
 /** Programs from locked packages, run through their own loader and libraries, so that results do not depend on the machine. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { link, mkdir, open, symlink } from 'node:fs/promises';
+import { link, mkdir, open, symlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SlipwayError } from '../../spec/error.ts';
 import type { Architecture } from '../../spec/image.ts';
@@ -88,11 +88,7 @@ async function unpack(content: PackageContent, directory: string): Promise<void>
   }
 }
 
-async function place(
-  entry: PackageEntry,
-  directory: string,
-  tar: import('node:fs/promises').FileHandle,
-): Promise<void> {
+async function place(entry: PackageEntry, directory: string, tar: FileHandle): Promise<void> {
   const path = join(directory, entry.path);
   if (entry.type === 'directory') return void (await mkdir(path, { recursive: true }));
   await mkdir(dirname(path), { recursive: true });
