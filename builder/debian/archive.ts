@@ -1,7 +1,7 @@
 /** Debian's package indexes, fetched and authenticated by `apt-get update` with a private state directory. */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Architecture } from '../../spec/image.ts';
 import { SlipwayError } from '../../spec/error.ts';
 import { cacheRoot, writeFileAtomic } from '../cache/directory.ts';
@@ -23,6 +23,8 @@ export interface Archive {
   readonly find: (name: string) => ArchivePackage | undefined;
   /** Names of the packages that provide a virtual one, sorted. */
   readonly providers: (name: string) => readonly string[];
+  /** When the newest of the suites' indexes was published, in seconds since 1970: the same for everyone who sees the same archive. */
+  readonly epoch: number;
 }
 
 export interface ArchiveOptions {
@@ -55,7 +57,17 @@ export async function openArchive(options: ArchiveOptions): Promise<Archive> {
       return candidate && { suite: candidate.suite, fields: parseStanza(candidate.text) };
     },
     providers: (name) => [...(provided.get(name) ?? [])].sort(),
+    epoch: await newestRelease(join(dirname(apt), 'state', 'lists')),
   };
+}
+
+/** `Date` of the newest signed Release file among apt's lists. */
+async function newestRelease(lists: string): Promise<number> {
+  const releases = (await readdir(lists)).filter((name) => name.endsWith('_InRelease'));
+  const dates = await Promise.all(
+    releases.map(async (name) => /^Date: (.+)$/m.exec(await readFile(join(lists, name), 'utf8'))?.[1] ?? ''),
+  );
+  return Math.max(...dates.map((date) => Math.floor(Date.parse(date) / 1000)).filter(Number.isFinite), 0);
 }
 
 interface Candidate {

@@ -37,6 +37,8 @@ const LockFileSchema = z.strictObject({
   format: z.literal('1.0'),
   architecture: z.enum(['amd64', 'arm64']),
   suite: z.string().min(1),
+  /** When the archive's index was published (seconds since 1970): the time that every file of the image carries. */
+  epoch: z.int().positive(),
   /** What the definition named when it was locked: the packages, and the kernel package with the one that it stands for. */
   requested: z.strictObject({
     packages: z.array(packageName),

@@ -5,6 +5,7 @@ import { openArchive, type Archive } from '../debian/archive.ts';
 import { closePackages, followKernel, type ClosedPackage } from '../debian/closure.ts';
 import { findMirrors, type Mirrors } from '../debian/mirror.ts';
 import { BOOT_LOADER_PACKAGE, BOOT_LOADER_SUITE, BUILD_TOOL_PACKAGES } from '../tools/packages.ts';
+import { hostPackages } from '../tree/host-packages.ts';
 import type { LockedPackage, LockFile } from './lock-file.ts';
 
 export interface ResolveOptions {
@@ -48,6 +49,7 @@ export async function resolveLock(image: ImageDefinition, options: ResolveOption
     format: '1.0',
     architecture: image.architecture,
     suite,
+    epoch: target.epoch,
     requested: { packages: [...requested], kernel: image.kernel.package, kernelResolved },
     packages: packages.map(lockedPackage),
     tools: tools.map(lockedPackage),
@@ -58,7 +60,7 @@ export async function resolveLock(image: ImageDefinition, options: ResolveOption
 /** Every package that the image and its services name, sorted; the kernel apart. */
 export function requestedPackages(image: ImageDefinition): readonly string[] {
   const selections = [
-    ...image.host.packages,
+    ...hostPackages(image),
     ...image.services.flatMap((service) => (service.root.kind === 'packages' ? service.root.packages : [])),
   ];
   return [...new Set(selections.map((selection) => selection.name))].sort();
