@@ -12,6 +12,8 @@ export const MACHINE_PATHS = {
   containers: '/usr/lib/slipway/containers',
   /** Everything that lives as long as a boot. */
   runtime: '/run/slipway',
+  /** `<service>/{upper,work,rootfs}`: overlays of writable services (MachineService.writable). */
+  overlays: '/run/slipway/overlay',
   /** What slipd and the services keep; on the state partition. */
   state: '/var/lib/slipway',
   /** `<service>/current` and rotated files, written by svlogd. */
@@ -65,6 +67,12 @@ export interface MachineService {
   readonly stopGraceMs: number;
   readonly healthCheck?: HealthCheck;
   readonly directories: readonly PreparedDirectory[];
+  /**
+   * Its root file system can be written (`read_only: false`): before its first start of a boot, an overlay is mounted on
+   * `<overlays>/<name>/rootfs` (lowerdir `<containers>/<name>/rootfs`, upperdir `<overlays>/<name>/upper`, workdir `.../work`), and stays
+   * over restarts. config.json names it as the root.
+   */
+  readonly writable: boolean;
 }
 
 export interface MachineDescription {

@@ -1,0 +1,101 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Ajv } from 'ajv';
+import { describe, expect, test } from 'vitest';
+import { makeBundle } from '../../../builder/oci/bundle.ts';
+import type { OciConfig } from '../../../builder/oci/runtime-spec.ts';
+import type { ServiceDefinition } from '../../../spec/service.ts';
+import { root, service } from './service.ts';
+
+const SCHEMAS = fileURLToPath(new URL('../../../../shared/data/oci-runtime', import.meta.url));
+
+/** compose key -> the service it becomes -> what must be in config.json. */
+const CASES: readonly [string, Partial<ServiceDefinition>, unknown][] = [
+  ['command', {}, { process: { args: ['/usr/bin/webd', '--port', '80'], terminal: false, cwd: '/' } }],
+  ['entrypoint', { entrypoint: ['webd'] }, { process: { args: ['webd', '/usr/bin/webd', '--port', '80'] } }],
+  ['working_dir', { workingDir: '/var' }, { process: { cwd: '/var' } }],
+  ['user by name', { user: 'www' }, { process: { user: { uid: 33, gid: 34, additionalGids: [4, 20] } } }],
+  ['user:group', { user: '33:tty' }, { process: { user: { uid: 33, gid: 5 } } }],
+  ['user by number', { user: '4711' }, { process: { user: { uid: 4711, gid: 0 } } }],
+  [
+    'group_add',
+    { groupAdd: ['dialout', '99'] },
+    { process: { user: { uid: 0, gid: 0, additionalGids: [20, 99] } } },
+  ],
+  ['hostname', { hostname: 'h' }, { hostname: 'h' }],
+  ['oom_score_adj', { oomScoreAdj: -500 }, { process: { oomScoreAdj: -500 } }],
+  ['mem_limit', { memLimitBytes: 1 << 20 }, { linux: { resources: { memory: { limit: 1 << 20 } } } }],
+  ['cpus', { cpus: 1.5 }, { linux: { resources: { cpu: { quota: 150_000, period: 100_000 } } } }],
+  ['cpu_shares', { cpuShares: 1024 }, { linux: { resources: { unified: { 'cpu.weight': '100' } } } }],
+  ['pids_limit', { pidsLimit: 7 }, { linux: { resources: { pids: { limit: 7 } } } }],
+  ['read_only: true', {}, { root: { path: 'rootfs', readonly: true } }],
+  [
+    'read_only: false',
+    { readOnly: false },
+    { root: { path: '/run/slipway/overlay/web/rootfs', readonly: false } },
+  ],
+  [
+    'sysctls',
+    { sysctls: { 'net.ipv4.ip_forward': '1' } },
+    { linux: { sysctl: { 'net.ipv4.ip_forward': '1' } } },
+  ],
+  [
+    'ulimits',
+    { ulimits: [{ name: 'nofile', soft: 10, hard: 20 }] },
+    { process: { rlimits: [{ type: 'RLIMIT_NOFILE', soft: 10, hard: 20 }] } },
+  ],
+  [
+    'no-new-privileges',
+    { securityOpt: { noNewPrivileges: true, seccomp: 'default' } },
+    { process: { noNewPrivileges: true } },
+  ],
+  ['labels', { labels: { 'a.b': 'c' } }, { annotations: { 'a.b': 'c' } }],
+  ['init', { init: true }, { process: { args: ['/dev/init', '--', '/usr/bin/webd', '--port', '80'] } }],
+  [
+    'devices',
+    { devices: [{ source: '/dev/net/tun', target: '/dev/tun', permissions: 'rw' }] },
+    { linux: { devices: [{ path: '/dev/tun', type: 'c', major: 10, minor: 200 }] } },
+  ],
+  ['cgroup', {}, { linux: { cgroupsPath: '/slipway/web' } }],
+];
+
+describe('each Compose key lands in config.json', () => {
+  test.each(CASES)('%s', (_key, changes, expected) => {
+    expect(bundle(changes)).toMatchObject(expected as object);
+  });
+});
+
+describe('the OCI runtime schema accepts', () => {
+  const validate = schema();
+  test.skipIf(validate === undefined).each(CASES)('%s', (_key, changes) => {
+    const ok = validate?.(JSON.parse(JSON.stringify(bundle(changes))));
+    expect(ok, JSON.stringify(validate?.errors)).toBe(true);
+  });
+});
+
+function bundle(changes: Partial<ServiceDefinition>): OciConfig {
+  return makeBundle(service(changes), { architecture: 'amd64', root: root() }).config;
+}
+
+function schema(): ReturnType<Ajv['compile']> | undefined {
+  if (!existsSync(SCHEMAS)) {
+    process.stdout.write(`skipped: no OCI runtime schema at ${SCHEMAS}\n`);
+    return undefined;
+  }
+  // They are draft-04 with nothing in them that draft-07 reads otherwise, but for the marks that say so.
+  const read = (name: string): object => {
+    const {
+      $schema: _schema,
+      id: _id,
+      ...rest
+    } = JSON.parse(readFileSync(`${SCHEMAS}/${name}`, 'utf8')) as Record<string, unknown>;
+    return rest;
+  };
+  const ajv = new Ajv({ strict: false });
+  for (const name of ['config-linux.json', 'defs-linux.json', 'defs.json']) ajv.addSchema(read(name), name);
+  for (const system of ['freebsd', 'solaris', 'vm', 'windows', 'zos']) {
+    const name = `config-${system}.json`;
+    if (!existsSync(`${SCHEMAS}/${name}`)) ajv.addSchema({ [system]: {} }, name);
+  }
+  return ajv.compile(read('config-schema.json'));
+}
