@@ -1,5 +1,6 @@
 /** What every host holds, whatever its image definition adds: each entry with the reason why it is there. */
 import type { ImageDefinition, PackageSelection } from '../../spec/image.ts';
+import { hostNeeds } from '../oci/init.ts';
 
 const BASE: readonly PackageSelection[] = [
   // Process 1, the shell of the boot scripts, and the small programs that slipd starts.
@@ -22,7 +23,7 @@ const BASE: readonly PackageSelection[] = [
   { name: 'zstd', files: ['/usr/bin/zstd'] },
 ];
 
-/** The packages of the host's own root: the base, then what the image adds. A name given twice adds its files. */
+/** The packages of the host's own root: the base, what its services need, what the image adds. A name given twice adds its files. */
 export function hostPackages(image: ImageDefinition): readonly PackageSelection[] {
-  return [...BASE, ...image.host.packages];
+  return [...BASE, ...hostNeeds(image.services).packages, ...image.host.packages];
 }

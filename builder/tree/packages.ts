@@ -41,7 +41,9 @@ export function takePackages(
     throw new SlipwayError(
       'tree.library-missing',
       `${component}: no locked package holds ${[...missing].sort().join('; ')}`,
-      { hint: 'run `slipway lock` again; if it stays, name the package that holds the library in `packages`' },
+      {
+        hint: 'run `slipway lock` again; if it stays, name the package that holds the library in `packages`',
+      },
     );
   return taken;
 }
@@ -53,9 +55,7 @@ function selected(selection: PackageSelection, index: PackageIndex): PackagedEnt
       hint: 'run `slipway lock`: the image definition asks for more than the lock file has',
     });
   const wanted = isSelected(selection);
-  const found = from.content.entries
-    .filter((entry) => wanted(entry.path))
-    .map((entry) => ({ entry, from }));
+  const found = from.content.entries.filter((entry) => wanted(entry.path)).map((entry) => ({ entry, from }));
   if (found.length === 0)
     throw new SlipwayError(
       'tree.nothing-selected',
@@ -85,7 +85,8 @@ function fileSource({ entry, from }: PackagedEntry): Extract<TreeEntry, { type: 
     entry.type === 'hardlink'
       ? from.content.entries.find((other) => other.path === entry.target && other.type === 'file')
       : entry;
-  if (file?.sha256 === undefined) throw new Error(`${entry.path}: hard link to nothing in ${from.locked.name}`);
+  if (file?.sha256 === undefined)
+    throw new Error(`${entry.path}: hard link to nothing in ${from.locked.name}`);
   const { offset, sizeBytes, sha256 } = file;
   return { kind: 'path', path: from.content.tarPath, offset, sizeBytes, sha256 };
 }

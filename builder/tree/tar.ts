@@ -2,7 +2,7 @@
 import { createWriteStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { pack as tarPack, type Header, type Pack } from 'tar-stream';
+import { pack as tarPack, type Pack } from 'tar-stream';
 import { sourceSize } from './deduplicate.ts';
 import type { FileSource, TreeEntry } from './entry.ts';
 
@@ -24,7 +24,7 @@ export async function writeTar(entries: readonly TreeEntry[], output: string, ep
 }
 
 /** Resolves when the entry went through, at the pace of the file that it is written to. */
-function addEntry(pack: Pack, header: Header, bytes: Uint8Array | undefined): Promise<void> {
+function addEntry(pack: Pack, header: EntryHeader, bytes: Uint8Array | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const sink = pack.entry(header, (error) => (error ? reject(error) : resolve()));
     if (bytes !== undefined) sink.end(bytes);
@@ -54,8 +54,10 @@ export class SourceReader {
   }
 }
 
-function tarHeader(entry: TreeEntry, epoch: number): Header {
-  const base: Header = {
+type EntryHeader = Parameters<Pack['entry']>[0];
+
+function tarHeader(entry: TreeEntry, epoch: number): EntryHeader {
+  const base: EntryHeader = {
     name: entry.path.slice(1) + (entry.type === 'directory' ? '/' : ''),
     mode: entry.mode,
     uid: entry.uid,

@@ -1,0 +1,41 @@
+/** The machine's own programs, bundled from host/ for QuickJS beforehand (scripts/bundle.mjs). */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MACHINE_PATHS } from '../../spec/machine.ts';
+import { SlipwayError } from '../../spec/error.ts';
+import type { TreeEntry } from '../tree/entry.ts';
+import { textFile } from '../tree/skeleton.ts';
+
+const PROGRAMS = ['slipd.js', 'slip.js'] as const;
+
+/** `/usr/lib/slipway/{slipd,slip}.js`, and `slip` on the PATH. */
+export async function programFiles(): Promise<TreeEntry[]> {
+  const programs = await Promise.all(
+    PROGRAMS.map(async (name) =>
+      textFile(`${MACHINE_PATHS.programs}/${name}`, await readProgram(name), 'slipway'),
+    ),
+  );
+  const slip = `#!/bin/sh\nexec /usr/bin/qjs -m ${MACHINE_PATHS.programs}/slip.js "$@"\n`;
+  return [...programs, textFile('/usr/bin/slip', slip, 'slipway', 0o755)];
+}
+
+/** The folder of Slipway's own package: where dist/ and images/ are. */
+export function slipwayRoot(): string {
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(directory, 'package.json')) && directory !== '/') directory = dirname(directory);
+  return directory;
+}
+
+async function readProgram(name: string): Promise<string> {
+  const path = join(slipwayRoot(), 'dist/host', name);
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new SlipwayError('build.not-bundled', `${path} is missing`, {
+      cause,
+      hint: 'run: npm run bundle',
+    });
+  }
+}
