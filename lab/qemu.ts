@@ -39,7 +39,7 @@ export const SSH_PORT = 22;
 export function qemuCommand(toolbox: Toolbox, options: QemuOptions): string[] {
   return [
     ...toolbox.command('qemu-system-x86_64'),
-    ...['-L', toolbox.file('/usr/share/qemu'), '-L', toolbox.file('/usr/share/seabios')],
+    ...['-L', toolbox.file('/usr/share/seabios'), '-L', toolbox.file('/usr/share/qemu')],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-vga', 'none'],
     ...['-machine', `q35,smm=${options.firmware === undefined ? 'off' : 'on'}`],
     ...['-accel', options.accelerator, '-cpu', options.accelerator === 'kvm' ? 'host' : 'max'],
