@@ -9,6 +9,7 @@ import { run } from '../process/run.ts';
 import { parseRelations, parseStanza, type Stanza } from './control.ts';
 import { DEBIAN_ARCHIVE_KEYS } from './keyring/debian-archive.ts';
 import { mirrorsOf, type Mirrors } from './mirror.ts';
+import { hostAcquireSettings, proxyEnvironment } from './transport.ts';
 import { compareDebianVersions } from './version.ts';
 
 /** A package as the archive's index describes it. */
@@ -39,16 +40,15 @@ export interface ArchiveOptions {
 export async function openArchive(options: ArchiveOptions): Promise<Archive> {
   const apt = await writeConfiguration(options);
   await update(apt, options);
-  const { stdout } = await run(
-    ['apt-get', 'indextargets', '--format', '$(RELEASE)\t$(FILENAME)', 'Created-By: Packages'],
-    { environment: { APT_CONFIG: apt } },
-  );
+  const lists = join(dirname(apt), 'state', 'lists');
   const index = new Map<string, Candidate>();
   const provided = new Map<string, Set<string>>();
-  for (const line of stdout.toString('utf8').trim().split('\n')) {
-    const [suite, file] = line.split('\t');
-    if (suite === undefined || file === undefined) continue;
-    await readIndex(file, suite, index, provided);
+  const files = await readdir(lists);
+  for (const suite of options.suites) {
+    const suffix = `_dists_${suite}_main_binary-${options.architecture}_Packages`;
+    for (const file of files.filter((name) => name.endsWith(suffix))) {
+      await readIndex(join(lists, file), suite, index, provided);
+    }
   }
   return {
     architecture: options.architecture,
@@ -57,7 +57,7 @@ export async function openArchive(options: ArchiveOptions): Promise<Archive> {
       return candidate && { suite: candidate.suite, fields: parseStanza(candidate.text) };
     },
     providers: (name) => [...(provided.get(name) ?? [])].sort(),
-    epoch: await newestRelease(join(dirname(apt), 'state', 'lists')),
+    epoch: await newestRelease(lists),
   };
 }
 
@@ -86,7 +86,8 @@ async function readIndex(
   index: Map<string, Candidate>,
   provided: Map<string, Set<string>>,
 ): Promise<void> {
-  const content = await readFile(file, 'utf8');
+  // One byte a character: what is looked at is ASCII, and a main archive's index has 50 MB.
+  const content = await readFile(file, 'latin1');
   for (const text of content.split('\n\n')) {
     const name = /^Package: (.+)$/m.exec(text)?.[1];
     const version = /^Version: (.+)$/m.exec(text)?.[1];
@@ -134,10 +135,12 @@ async function writeConfiguration(options: ArchiveOptions): Promise<string> {
     'APT::Sandbox::User': 'root',
     'APT::Update::Error-Mode': 'any',
     'Acquire::GzipIndexes': 'false',
+    // The index is read here, not by apt.
+    'pkgCacheFile::Generate': 'false',
   };
   const own = Object.entries(settings).map(([key, value]) => `${key} "${value}";`);
   const configuration = [
-    await hostTransport(),
+    ...(await hostAcquireSettings()),
     ...own,
     `APT::Architectures { "${options.architecture}"; };`,
     '#clear Acquire::Languages;',
@@ -148,18 +151,11 @@ async function writeConfiguration(options: ArchiveOptions): Promise<string> {
   return path;
 }
 
-/** How the machine reaches its mirror (proxies, certificates, time limits); nothing else of its apt.conf counts. */
-async function hostTransport(): Promise<string> {
-  const { stdout } = await run(['apt-config', 'dump', '--no-empty']);
-  const lines = stdout.toString('utf8').split('\n');
-  return lines.filter((line) => /^Acquire::(?!IndexTargets|Languages|GzipIndexes)/i.test(line)).join('\n');
-}
-
 async function update(configuration: string, options: ArchiveOptions): Promise<void> {
   const deadline = Date.now() + LOCK_WAIT_MS;
   for (;;) {
     try {
-      await run(['apt-get', 'update'], { environment: { APT_CONFIG: configuration } });
+      await run(['apt-get', 'update'], { environment: { APT_CONFIG: configuration, ...proxyEnvironment() } });
       return;
     } catch (cause) {
       const text = cause instanceof Error ? cause.message : String(cause);

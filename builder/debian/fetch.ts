@@ -1,18 +1,17 @@
 /** Locked packages -> files in the cache, verified. */
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
-import { SlipwayError } from '../../spec/error.ts';
 import { cacheRoot, publish, temporaryName } from '../cache/directory.ts';
 import type { LockedPackage } from '../lock/lock-file.ts';
+import { download, DownloadError, type DownloadFault } from './download.ts';
+import { fetchFailure, type FetchFailure } from './fetch-failure.ts';
 import { mirrorsOf, type Mirrors } from './mirror.ts';
 
 export interface FetchContext {
-  /** Asked only when something is missing in the cache, so that a full cache needs none. */
+  /** Asked only when something is missing in the cache and in `inputs`, so that a full cache needs none. */
   readonly mirrors: () => Promise<Mirrors>;
-  /** Content-addressed folders or addresses, tried by SHA-256 before the mirror. */
+  /** Content-addressed folders or addresses (`<input>/sha256/xx/<sha256>`), tried before the mirror. */
   readonly inputs?: readonly string[];
   readonly progress?: (progress: FetchProgress) => void;
 }
@@ -25,17 +24,24 @@ export interface FetchProgress {
 
 /** Where an input with this hash lies in the cache. */
 export function objectPath(sha256: string): string {
-  return join(cacheRoot(), 'objects', 'sha256', sha256.slice(0, 2), sha256);
+  return join(cacheRoot(), 'objects', objectName(sha256));
+}
+
+/** Where an input with this hash lies below a content-addressed folder. */
+export function objectName(sha256: string): string {
+  return join('sha256', sha256.slice(0, 2), sha256);
 }
 
 /** Path of the .deb in the cache. */
 export async function fetchPackage(locked: LockedPackage, context: FetchContext): Promise<string> {
-  const [path] = await fetchPackages([locked], context);
-  if (path === undefined) throw new Error('fetchPackages returned nothing');
-  return path;
+  await fetchPackages([locked], context);
+  return objectPath(locked.sha256);
 }
 
-/** Fetches what the cache lacks, four at a time; paths in the order asked for. */
+/**
+ * Fetches what the cache lacks, four at a time; paths in the order asked for. Throws `debian.package-gone`, `debian.package-changed`,
+ * `debian.unreachable` or `cache.disk-full`, naming every package concerned.
+ */
 export async function fetchPackages(
   packages: readonly LockedPackage[],
   context: FetchContext,
@@ -43,83 +49,94 @@ export async function fetchPackages(
   const missing = [...new Map(packages.map((item) => [item.sha256, item])).values()].filter(
     (item) => !existsSync(objectPath(item.sha256)),
   );
-  const totalBytes = missing.reduce((sum, item) => sum + item.sizeBytes, 0);
-  let fetchedBytes = 0;
-  const queue = [...missing];
-  const worker = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
-      const { name } = item;
-      await fetchOne(item, context, (bytes) => {
-        fetchedBytes += bytes;
-        context.progress?.({ fetchedBytes, totalBytes, name });
-      });
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, queue.length) }, worker));
+  if (missing.length > 0) await fetchMissing(missing, context);
   return packages.map((item) => objectPath(item.sha256));
 }
 
 const PARALLEL = 4;
 
+async function fetchMissing(missing: readonly LockedPackage[], context: FetchContext): Promise<void> {
+  await removeAbandoned();
+  const totalBytes = missing.reduce((sum, item) => sum + item.sizeBytes, 0);
+  let fetchedBytes = 0;
+  let mirrors: Promise<Mirrors> | undefined;
+  const once: FetchContext = { ...context, mirrors: () => (mirrors ??= context.mirrors()) };
+  const failures: FetchFailure[] = [];
+  // Large ones first, so that none is left over at the end.
+  const queue = [...missing].sort((a, b) => b.sizeBytes - a.sizeBytes);
+  const worker = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
+      const { name } = item;
+      const fault = await fetchOne(item, once, (bytes) => {
+        fetchedBytes += bytes;
+        context.progress?.({ fetchedBytes, totalBytes, name });
+      });
+      if (fault === undefined) continue;
+      failures.push({ locked: item, fault });
+      // Without a network the others need not be tried; packages that are gone are all named.
+      if (fault.kind === 'unreachable' || fault.kind === 'disk-full') queue.length = 0;
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
+  if (failures.length > 0) throw fetchFailure(failures);
+}
+
+/** Every address is tried; the worst that can be said of them is returned. */
 async function fetchOne(
   locked: LockedPackage,
   context: FetchContext,
   count: (bytes: number) => void,
-): Promise<void> {
+): Promise<FetchFailure['fault'] | undefined> {
   const path = objectPath(locked.sha256);
-  await mkdir(dirname(path), { recursive: true });
-  const reasons: string[] = [];
-  for (const address of await addressesOf(locked, context)) {
-    const temporary = temporaryName(path);
+  const faults: DownloadFault[] = [];
+  const attempt = async (address: string): Promise<boolean> => {
+    const temporary = temporaryName(join(partialFolder(), locked.sha256));
+    let counted = 0;
     try {
-      await download(address, temporary, locked, count);
+      await download(address, temporary, locked, (bytes) => count(((counted += bytes), bytes)));
+      await mkdir(dirname(path), { recursive: true });
       await publish(temporary, path);
-      return;
+      return true;
     } catch (error) {
-      await rm(temporary, { force: true });
-      reasons.push(error instanceof Error ? error.message : String(error));
+      count(-counted);
+      if (!(error instanceof DownloadError)) throw error;
+      faults.push(error.fault);
+      return false;
     }
-  }
-  throw new SlipwayError('debian.fetch-failed', `${locked.name} ${locked.version}: ${reasons.join('; ')}`, {
-    hint: "lock anew with `slipway lock`, or give the file through the image's `inputs`",
-  });
-}
-
-async function addressesOf(locked: LockedPackage, context: FetchContext): Promise<readonly string[]> {
-  const below = `sha256/${locked.sha256.slice(0, 2)}/${locked.sha256}`;
-  const inputs = (context.inputs ?? []).map((input) => `${input.replace(/\/+$/, '')}/${below}`);
-  const mirrors = mirrorsOf(await context.mirrors(), locked.suite);
-  return [...inputs, ...mirrors.map((mirror) => `${mirror}/${locked.filename}`)];
-}
-
-async function download(
-  address: string,
-  temporary: string,
-  locked: LockedPackage,
-  count: (bytes: number) => void,
-): Promise<void> {
-  const hash = createHash('sha256');
-  const handle = await open(temporary, 'wx');
+  };
   try {
-    let sizeBytes = 0;
-    for await (const chunk of await openAddress(address)) {
-      const bytes = chunk as Uint8Array;
-      hash.update(bytes);
-      sizeBytes += bytes.length;
-      if (sizeBytes > locked.sizeBytes) throw new Error('it is larger than the lock says');
-      await handle.writeFile(bytes);
-      count(bytes.length);
+    for (const input of context.inputs ?? []) {
+      if (await attempt(`${input.replace(/\/+$/, '')}/${objectName(locked.sha256)}`)) return undefined;
     }
-    if (hash.digest('hex') !== locked.sha256) throw new Error('its SHA-256 is not the one in the lock');
-    await handle.sync();
-  } finally {
-    await handle.close();
+    // A folder that lacks the file says nothing; one that holds another under its name does.
+    faults.splice(0, faults.length, ...faults.filter((fault) => fault.kind !== 'absent'));
+    for (const mirror of mirrorsOf(await context.mirrors(), locked.suite)) {
+      if (await attempt(`${mirror}/${locked.filename}`)) return undefined;
+    }
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) {
+      return { kind: 'disk-full', folder: cacheRoot() };
+    }
+    throw error;
   }
+  return (
+    faults.find((fault) => fault.kind === 'changed') ??
+    faults.find((fault) => fault.kind === 'unreachable') ?? { kind: 'absent' }
+  );
 }
 
-async function openAddress(address: string): Promise<AsyncIterable<unknown>> {
-  if (!/^https?:/.test(address)) return createReadStream(address.replace(/^file:(\/\/)?/, ''));
-  const response = await fetch(address);
-  if (!response.ok || response.body === null) throw new Error(`the mirror answers ${response.status}`);
-  return Readable.fromWeb(response.body);
+function partialFolder(): string {
+  return join(cacheRoot(), 'objects', 'partial');
+}
+
+const ABANDONED_MS = 24 * 3600 * 1000;
+
+/** What an interrupted process left behind; nobody fetches one file for a day. */
+async function removeAbandoned(): Promise<void> {
+  await mkdir(partialFolder(), { recursive: true });
+  for (const name of await readdir(partialFolder())) {
+    const path = join(partialFolder(), name);
+    const status = await stat(path).catch(() => undefined);
+    if (status !== undefined && Date.now() - status.mtimeMs > ABANDONED_MS) await rm(path, { force: true });
+  }
 }

@@ -33,16 +33,16 @@ export async function resolveLock(image: ImageDefinition, options: ResolveOption
     });
   };
 
-  const target = await open(suitesOf(suite), image.architecture);
+  const [target, loader, build] = await Promise.all([
+    open(suitesOf(suite), image.architecture),
+    open([BOOT_LOADER_SUITE], image.architecture),
+    buildArchitecture === image.architecture ? undefined : open(suitesOf(suite), buildArchitecture),
+  ]);
   const requested = requestedPackages(image);
   const kernelResolved = followKernel(target, image.kernel.package);
   const packages = closePackages(target, [...requested, kernelResolved]);
-
-  const build =
-    buildArchitecture === image.architecture ? target : await open(suitesOf(suite), buildArchitecture);
-  const loader = await open([BOOT_LOADER_SUITE], image.architecture);
   const tools = [
-    ...closePackages(build, BUILD_TOOL_PACKAGES),
+    ...closePackages(build ?? target, BUILD_TOOL_PACKAGES),
     ...closePackages(loader, [BOOT_LOADER_PACKAGE]).filter((item) => item.name === BOOT_LOADER_PACKAGE),
   ];
   return {
