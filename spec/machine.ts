@@ -118,6 +118,8 @@ export interface MachineStatus {
   readonly slot: 'a' | 'b' | 'unknown';
   /** `starting` until every gate is healthy for the soak time; `tampered` where the command line is not the signed one. */
   readonly boot: 'starting' | 'healthy' | 'degraded';
+  /** Uptime since which every gate has been healthy without a break; `null` while one is not. */
+  readonly gatesHealthySinceMs: number | null;
   readonly problems: readonly string[];
   readonly watchdog: 'hardware' | 'softdog' | 'none';
   readonly uptimeMs: number;

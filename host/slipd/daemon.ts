@@ -1,0 +1,187 @@
+/** The shell around plan/: gathers what happened, asks what to do, does it, remembers it, sleeps until the next thing. */
+import type { MachineDescription } from '../../spec/machine.ts';
+import { MACHINE_PATHS } from '../../spec/machine.ts';
+import { signalNumber } from '../system/signals.ts';
+import type { System } from '../system/system.ts';
+import { writeAccounts } from './accounts.ts';
+import { adopt, loadMemory } from './adoption.ts';
+import { prepareDirectories } from './directories.ts';
+import { bootProblems, readFacts } from './facts.ts';
+import { endMonitor, killRun, monitorFacts, signalRun, startMonitors, startRun } from './monitor.ts';
+import { PATHS } from './paths.ts';
+import { hear } from './plan/events.ts';
+import { checkOverdue } from './plan/health.ts';
+import type { Action, Event, Memory, PowerAction } from './plan/memory.ts';
+import { plan } from './plan/plan.ts';
+import { machineStatus } from './plan/status.ts';
+import { finishShutdown, requestedShutdown } from './power.ts';
+import { probe } from './probe.ts';
+import { createReporter } from './report.ts';
+import { openWatchdog, PET_INTERVAL_MS } from './watchdog.ts';
+
+/** How often to look for a container that is being started: a stat, no program. */
+const START_POLL_MS = 15;
+/** Monitors are looked after this often, even when nothing else is due. */
+const LONGEST_SLEEP_MS = 5_000;
+
+export function runDaemon(system: System): void {
+  const description = JSON.parse(system.readText(MACHINE_PATHS.description) ?? '') as MachineDescription;
+  const reporter = createReporter(system);
+  const watchdog = openWatchdog(system);
+  system.writeText(PATHS.pidFile, `${system.pid}\n`);
+
+  let memory: Memory = loadMemory(system, description);
+  let saved = '';
+  let ready = false;
+  let cancelSleep: () => void = () => undefined;
+  let nextPetMs = 0;
+
+  const status = () =>
+    machineStatus(description, memory, readFacts(system, description, watchdog.kind), system.uptimeMs());
+  const tell = (event: Event): void => {
+    memory = hear(description, memory, event, system.uptimeMs());
+  };
+
+  /** One turn: hear, judge, act, remember, sleep. */
+  function turn(): void {
+    cancelSleep();
+    if (!ready) return;
+    observe();
+    memory = { ...memory, problems: bootProblems(system) };
+    let nowMs = system.uptimeMs();
+    const planned = plan(description, memory, nowMs);
+    memory = planned.memory;
+    // Remembered before it is done: what was begun twice shows as such, what was forgotten never shows.
+    save();
+    for (const action of planned.actions) act(action);
+    nowMs = system.uptimeMs();
+    petWatchdog(nowMs);
+    const starting = description.services.some(({ name }) => memory.services[name]?.phase === 'starting');
+    const sleepMs = Math.min(
+      Math.max(0, planned.wakeAtMs - nowMs),
+      LONGEST_SLEEP_MS,
+      starting ? START_POLL_MS : Infinity,
+    );
+    cancelSleep = system.after(sleepMs, turn);
+  }
+
+  /** What the monitors have to say. */
+  function observe(): void {
+    for (const service of description.services) {
+      const own = memory.services[service.name];
+      if (own === undefined || own.phase === 'down') continue;
+      const facts = monitorFacts(system, service.name);
+      const nowMs = system.uptimeMs();
+      if (facts.run === own.run && facts.exit !== null) {
+        // A container that came and went between two looks was up all the same.
+        if (facts.pid !== null)
+          tell({ kind: 'started', service: service.name, run: own.run, atMs: own.startedAtMs ?? nowMs });
+        tell({
+          kind: 'exited',
+          service: service.name,
+          run: own.run,
+          code: facts.exit.code,
+          atMs: facts.exit.atMs,
+        });
+      } else if (facts.run === own.run && facts.pid !== null && own.phase === 'starting')
+        tell({ kind: 'started', service: service.name, run: own.run, atMs: nowMs });
+      else if (!facts.alive && nowMs - (own.startedAtMs ?? nowMs) > LONGEST_SLEEP_MS)
+        reviveMonitor(service.name, own.run);
+      else if (facts.run !== own.run) startRun(system, service.name, own.run);
+    }
+  }
+
+  /** Somebody killed runsv. Its container has lost its voice: it goes too, and both come anew. */
+  function reviveMonitor(name: string, run: number): void {
+    killRun(system, name);
+    const service = description.services.find((candidate) => candidate.name === name)!;
+    startMonitors(system, [service], () => turn());
+    tell({ kind: 'exited', service: name, run, code: 137, atMs: system.uptimeMs() });
+  }
+
+  function act(action: Action): void {
+    switch (action.kind) {
+      case 'start':
+        // When the monitor is not ready yet, observe() tries again.
+        startRun(system, action.service, action.run);
+        return;
+      case 'signal':
+        signalRun(system, action.service, signalNumber(action.signal) ?? 15);
+        return;
+      case 'kill':
+        killRun(system, action.service);
+        return;
+      case 'probe': {
+        const check = description.services.find((service) => service.name === action.service)?.healthCheck;
+        if (check === undefined) return;
+        probe(system, action.service, check, (ok, detail) => {
+          tell({ kind: 'probed', service: action.service, run: action.run, ok, detail });
+          turn();
+        });
+        return;
+      }
+      case 'report':
+        reporter.report({ event: action.event, uptimeMs: Math.round(system.uptimeMs()), status: status() });
+        return;
+      case 'power':
+        for (const service of description.services) endMonitor(system, service.name);
+        finishShutdown(system, action.action, description, reporter);
+        return;
+    }
+  }
+
+  function petWatchdog(nowMs: number): void {
+    if (nowMs < nextPetMs) return;
+    const stuck = description.services.some((service) => {
+      const own = memory.services[service.name];
+      return (
+        own?.phase === 'up' &&
+        service.healthCheck !== undefined &&
+        checkOverdue(own.health, service.healthCheck, nowMs)
+      );
+    });
+    if (stuck) return;
+    watchdog.pet();
+    nextPetMs = nowMs + PET_INTERVAL_MS;
+  }
+
+  function save(): void {
+    const text = JSON.stringify(memory);
+    if (text === saved) return;
+    system.writeText(PATHS.memory, text);
+    saved = text;
+  }
+
+  function shutDown(action: PowerAction): void {
+    if (memory.shutdown === null) system.writeText(PATHS.shutdown, `${action}\n`);
+    tell({ kind: 'shutdown', action });
+    turn();
+  }
+
+  function listen(): void {
+    const wake = system.open(PATHS.wake, { access: 'read-write', nonBlocking: true });
+    if (wake < 0) throw new Error(`cannot open ${PATHS.wake}`);
+    system.onReadable(wake, () => {
+      system.read(wake, 4096);
+      turn();
+    });
+    system.onSignal('SIGTERM', () => shutDown('external'));
+  }
+
+  const directories = [
+    ...writeAccounts(system, description),
+    ...description.services.flatMap((service) => service.directories),
+  ];
+  let waiting = 2;
+  const oneReady = (): void => {
+    if (--waiting > 0) return;
+    ready = true;
+    listen();
+    memory = adopt(system, description, memory);
+    const asked = requestedShutdown(system);
+    if (asked !== undefined) tell({ kind: 'shutdown', action: asked });
+    turn();
+  };
+  startMonitors(system, description.services, oneReady);
+  prepareDirectories(system, directories, oneReady);
+}

@@ -1,0 +1,53 @@
+/** Whether this boot is a good one. */
+import type { MachineDescription, MachineService } from '../../../spec/machine.ts';
+import type { BootMemory, Memory } from './memory.ts';
+import { hasCompleted } from './order.ts';
+import { isFailing } from './restart.ts';
+
+/** A boot whose gates are not all healthy by then is degraded. */
+export const BOOT_DEADLINE_MS = 300_000;
+
+/** Names of the gates that are not healthy now. */
+export function badGates(description: MachineDescription, memory: Memory, nowMs: number): readonly string[] {
+  return description.services
+    .filter((service) => service.gate && service.type !== 'onshutdown' && !isGood(service, memory, nowMs))
+    .map((service) => service.name);
+}
+
+/** The verdict after this instant. */
+export function judgeBoot(description: MachineDescription, memory: Memory, nowMs: number): BootMemory {
+  const { boot } = memory;
+  if (memory.shutdown !== null) return boot;
+  const good = badGates(description, memory, nowMs).length === 0;
+  // What the boot scripts found (a tampered command line, lost state) can never become a good boot.
+  const sound = memory.problems.length === 0;
+  const since = good ? (boot.gatesHealthySinceMs ?? nowMs) : null;
+  const soaked = since !== null && nowMs - since >= description.gateSoakMs;
+  if (soaked && sound) return { ...boot, gatesHealthySinceMs: since, verdict: 'healthy' };
+  const bad = !good || !sound;
+  const late = nowMs >= BOOT_DEADLINE_MS;
+  const verdict =
+    boot.verdict === 'healthy' && bad
+      ? 'degraded'
+      : boot.verdict === 'starting' && bad && late
+        ? 'degraded'
+        : boot.verdict;
+  return { ...boot, gatesHealthySinceMs: since, verdict };
+}
+
+/** When the verdict may change by itself. */
+export function nextVerdictMs(description: MachineDescription, boot: BootMemory, nowMs: number): number {
+  if (boot.verdict !== 'healthy' && boot.gatesHealthySinceMs !== null) {
+    const soaked = boot.gatesHealthySinceMs + description.gateSoakMs;
+    if (soaked > nowMs) return soaked;
+  }
+  return boot.verdict === 'starting' && nowMs < BOOT_DEADLINE_MS ? BOOT_DEADLINE_MS : Infinity;
+}
+
+function isGood(service: MachineService, memory: Memory, nowMs: number): boolean {
+  const own = memory.services[service.name];
+  if (own === undefined) return false;
+  if (service.type === 'onboot') return hasCompleted(own);
+  if (own.phase !== 'up' || isFailing(own, nowMs)) return false;
+  return service.healthCheck === undefined || own.health.state === 'healthy';
+}

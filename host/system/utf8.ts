@@ -1,0 +1,47 @@
+/** UTF-8 for a runtime without TextEncoder. Broken input becomes U+FFFD. */
+
+export function encodeUtf8(text: string): Uint8Array {
+  const bytes: number[] = [];
+  for (const character of text) {
+    const point = character.codePointAt(0) ?? 0;
+    if (point < 0x80) bytes.push(point);
+    else if (point < 0x800) bytes.push(0xc0 | (point >> 6), 0x80 | (point & 63));
+    else if (point < 0x10000)
+      bytes.push(0xe0 | (point >> 12), 0x80 | ((point >> 6) & 63), 0x80 | (point & 63));
+    else
+      bytes.push(
+        0xf0 | (point >> 18),
+        0x80 | ((point >> 12) & 63),
+        0x80 | ((point >> 6) & 63),
+        0x80 | (point & 63),
+      );
+  }
+  return new Uint8Array(bytes);
+}
+
+export function decodeUtf8(bytes: Uint8Array): string {
+  let text = '';
+  let index = 0;
+  while (index < bytes.length) {
+    const first = bytes[index++] ?? 0;
+    if (first < 0x80) {
+      text += String.fromCharCode(first);
+      continue;
+    }
+    const extra = first >= 0xf0 && first < 0xf5 ? 3 : first >= 0xe0 ? 2 : first >= 0xc2 ? 1 : 0;
+    if (extra === 0 || first >= 0xf5) {
+      text += '\ufffd';
+      continue;
+    }
+    let point = first & (0x3f >> extra);
+    let taken = 0;
+    while (taken < extra && ((bytes[index] ?? 0) & 0xc0) === 0x80) {
+      point = (point << 6) | ((bytes[index++] ?? 0) & 63);
+      taken++;
+    }
+    const tooLong = point < [0, 0x80, 0x800, 0x10000][extra]!;
+    const valid = taken === extra && !tooLong && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff);
+    text += valid ? String.fromCodePoint(point) : '\ufffd';
+  }
+  return text;
+}
