@@ -1,0 +1,88 @@
+/**
+ * Which kernel modules go where, and why. Every module costs 20 to 50 ms where machines are emulated, and its size in every download:
+ * a module is here because a machine that we support does not reach its root, or its network, without it.
+ */
+import type { ImageDefinition } from '../../spec/image.ts';
+import type { WantedModule } from './modules.ts';
+
+/** Loaded in every initrd, whatever the hardware: what the root lies on. */
+export const ROOT_MODULES: readonly string[] = ['dm-verity', 'erofs'];
+
+/** Loaded where there is UEFI: which disk we were started from, and whether this boot is a try. */
+export const EFI_MODULES: readonly string[] = ['efivarfs'];
+
+/**
+ * Loaded in the initrd where a device asks for them. First come those that can be present without waiting for anything; the others
+ * only when no disk was found with these: a q35 machine, for example, always has an AHCI controller, and seldom a disk on it.
+ */
+export const FIRST_HARDWARE: readonly string[] = [
+  'virtio_blk', // QEMU, KVM clouds
+  'xen-blkfront', // older EC2
+  'i6300esb', // QEMU's watchdog: armed as early as possible (decisions.md 16)
+  'iTCO_wdt', // Intel's watchdog
+  'wdat_wdt', // ACPI's watchdog
+];
+export const OTHER_HARDWARE: readonly string[] = [
+  'nvme', // EC2 Nitro, bare metal
+  'virtio_scsi', // Google, OpenStack
+  'ahci', // SATA
+  'vmw_pvscsi', // VMware
+  'hv_storvsc', // Hyper-V, Azure
+  'xhci-pci', // USB sticks
+  'usb-storage',
+  'uas',
+  'sdhci-pci', // eMMC
+  'mmc_block',
+];
+/** Loaded with any of the SCSI controllers: disks announce themselves to no bus that names a module. */
+export const SCSI_DISK = 'sd_mod';
+
+/** Options of modules: a watchdog's time is set as it is loaded, so that it is armed with it from the first moment. */
+export const MODULE_OPTIONS: Readonly<Record<string, string>> = {
+  i6300esb: 'heartbeat=60',
+  iTCO_wdt: 'heartbeat=60',
+  wdat_wdt: 'timeout=60',
+};
+
+/** In the root: loaded in the background after the switch where a device asks for them, or when the kernel calls modprobe. */
+const AFTER_ROOT: readonly string[] = [
+  'virtio_net',
+  'vmxnet3', // VMware
+  'ena', // EC2
+  'gve', // Google
+  'hv_netvsc', // Hyper-V, Azure
+  'xen-netfront',
+  'e1000', // VirtualBox, VMware's older card
+  'e1000e',
+  'igb',
+  'ixgbevf',
+  'r8169',
+  'virtio-rng', // entropy
+  'virtio_balloon',
+  'qemu_fw_cfg', // provisioning data of QEMU
+  'vfat', // the ESP
+  'nls_cp437',
+  'nls_ascii',
+  'isofs', // provisioning data on a CD
+  'sr_mod',
+  'overlay', // containers whose root can be written
+  'softdog', // the watchdog where there is none
+  'button', // the power button
+  'evdev',
+  'tun',
+];
+
+/** Everything that the image's kernel must give. Ours may be missing in a flavour of the kernel; the image's own may not. */
+export function wantedModules(image: Pick<ImageDefinition, 'kernel'>): readonly WantedModule[] {
+  const ours = [...initrdModules(), ...AFTER_ROOT];
+  const required = [...ROOT_MODULES];
+  return [
+    ...ours.map((name) => ({ name, optional: !required.includes(name) })),
+    ...image.kernel.modules.map((name) => ({ name, optional: false })),
+  ];
+}
+
+/** What the initrd holds, dependencies aside. */
+export function initrdModules(): readonly string[] {
+  return [...ROOT_MODULES, ...EFI_MODULES, ...FIRST_HARDWARE, ...OTHER_HARDWARE, SCSI_DISK];
+}
