@@ -126,7 +126,7 @@ function commonName(set: KeySetName, role: KeyRole): string {
     db: 'image signing CA',
     leaf: 'image signing 1',
   };
-  return set === 'debug' ? `DEBUG ${names[role]}, not for production` : names[role];
+  return set === 'debug' ? `DEBUG ${names[role]} (not for production)` : names[role];
 }
 
 function yearsLater(date: Date, years: number): Date {
