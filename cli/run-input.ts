@@ -2,8 +2,11 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { SlipwayError } from '../spec/error.ts';
+import { buildImage } from '../builder/build/build.ts';
+import { defaultOutput, prepareBuild, type PrepareOptions } from '../builder/build/prepare.ts';
 import type { Progress } from '../builder/progress.ts';
+import { SlipwayError } from '../spec/error.ts';
+import type { ImageDefinition } from '../spec/image.ts';
 
 export interface DiskSource {
   /** Raw disk image, absolute. */
@@ -22,16 +25,15 @@ export interface InputOptions {
   readonly output?: string;
   readonly profile: readonly string[];
   readonly locked?: true;
+  /** Lock anew, visibly, where the mirror has dropped a locked package. */
   readonly relock?: true;
 }
 
-const GIB = 1024 ** 3;
-const DEFAULT_USER = 'admin';
-
+/** Throws `usage.no-such-file`, and whatever building throws. */
 export async function prepareDisk(
   input: string,
-  _options: InputOptions,
-  _progress: Progress,
+  options: InputOptions,
+  progress: Progress,
 ): Promise<DiskSource> {
   const path = resolve(input);
   if (!existsSync(path)) {
@@ -39,11 +41,50 @@ export async function prepareDisk(
       hint: 'name an image definition (images/minimal.yaml) or a disk image (.raw)',
     });
   }
-  const { size } = await stat(path);
-  return { disk: path, user: DEFAULT_USER, debug: false, machineDiskBytes: grown(size) };
+  if (/\.ya?ml$/.test(path)) return buildDisk(path, options, progress);
+  return describeDisk(path, { user: DEFAULT_USER, debug: options.profile.includes('debug') });
 }
 
-/** At least 8 GiB in all, and 2 GiB beyond the image, in whole GiB. */
-function grown(imageBytes: number): number {
-  return Math.max(8 * GIB, Math.ceil(imageBytes / GIB) * GIB + 2 * GIB);
+const GIB = 1024 ** 3;
+const DEFAULT_USER = 'admin';
+const OPERATORS = 'operators';
+const GONE = ['debian.package-gone', 'debian.package-changed'];
+
+async function buildDisk(file: string, options: InputOptions, progress: Progress): Promise<DiskSource> {
+  const build = async (lock: PrepareOptions['lock']): Promise<DiskSource> => {
+    const { image, ...prepared } = await prepareBuild(file, {
+      keys: options.keys,
+      profiles: options.profile,
+      lock,
+      progress,
+    });
+    const output = resolve(options.output ?? defaultOutput(image));
+    const { disk } = await buildImage(image, { ...prepared, output, progress, measure: 'quick' });
+    return describeDisk(disk, {
+      user: firstOperator(image),
+      debug: image.profiles.includes('debug'),
+      sectorSize: image.disk.sectorSize,
+    });
+  };
+  try {
+    return await build(options.locked === true ? 'require' : 'update');
+  } catch (error) {
+    if (options.relock !== true || !(error instanceof SlipwayError && GONE.includes(error.code))) throw error;
+    progress.note(error.message);
+    return build('renew');
+  }
+}
+
+async function describeDisk(
+  disk: string,
+  known: Omit<DiskSource, 'disk' | 'machineDiskBytes'>,
+): Promise<DiskSource> {
+  const { size } = await stat(disk);
+  // At least 8 GiB in all, and 2 GiB beyond the image, in whole GiB.
+  const machineDiskBytes = Math.max(8 * GIB, Math.ceil(size / GIB) * GIB + 2 * GIB);
+  return { disk, machineDiskBytes, ...known };
+}
+
+function firstOperator(image: ImageDefinition): string {
+  return image.users.find(({ groups }) => groups.includes(OPERATORS))?.name ?? DEFAULT_USER;
 }

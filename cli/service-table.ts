@@ -1,4 +1,5 @@
 /** Services as a table, as `slip status` shows them on the machine. */
+import { table } from './table.ts';
 import type { MachineStatus, ServiceStatus } from '../spec/machine.ts';
 
 export function serviceTable(status: MachineStatus): string {
@@ -6,27 +7,12 @@ export function serviceTable(status: MachineStatus): string {
     service.name,
     service.state,
     service.health === 'none' ? '-' : service.health,
-    service.gate ? 'gate' : '',
+    service.gate ? 'yes' : 'no',
     String(service.restarts),
     service.memoryBytes === null ? '-' : `${(service.memoryBytes / 1e6).toFixed(1)} MB`,
     uptime(service),
   ]);
-  return table([['SERVICE', 'STATE', 'HEALTH', '', 'RESTARTS', 'MEMORY', 'UP'], ...rows]);
-}
-
-/** Columns as wide as their widest cell. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? '').length)),
-  );
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return table(['SERVICE', 'STATE', 'HEALTH', 'GATE', 'RESTARTS', 'MEMORY', 'UP'], rows);
 }
 
 function uptime(service: ServiceStatus): string {

@@ -1,0 +1,43 @@
+/** Images for boot tests, signed with keys of the tests' own; built once and then found finished. */
+import { existsSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { initKeys } from '../../builder/keys/init.ts';
+import { loadKeys, type Keys } from '../../builder/keys/load.ts';
+import type { Progress } from '../../builder/progress.ts';
+import { prepareDisk, type DiskSource } from '../../cli/run-input.ts';
+import { SlipwayError } from '../../spec/error.ts';
+
+/** Everything that boot tests leave lies here: keys, images, console logs. */
+export const WORK = resolve('build/boot-tests');
+export const KEYS = join(WORK, 'keys');
+
+export async function testKeys(directory = KEYS): Promise<Keys> {
+  if (!existsSync(directory)) {
+    await initKeys(directory).catch((error: unknown) => {
+      // Another worker was quicker.
+      if (!(error instanceof SlipwayError && error.code === 'keys.exists')) throw error;
+    });
+  }
+  return loadKeys(directory);
+}
+
+/** Builds an image definition; its lock file is made anew, visibly, where the mirror has dropped a package. */
+export async function buildTestImage(file: string, profiles: readonly string[] = []): Promise<DiskSource> {
+  await testKeys();
+  const name = [basename(file, '.yaml'), ...profiles].join('-');
+  return prepareDisk(
+    resolve(file),
+    { keys: KEYS, output: join(WORK, 'images', name), profile: profiles, relock: true },
+    plainProgress(name),
+  );
+}
+
+function plainProgress(name: string): Progress {
+  return {
+    step: (_step, work) => work(),
+    bytes: () => undefined,
+    note: (text) => {
+      process.stderr.write(`${name}: ${text}\n`);
+    },
+  };
+}
