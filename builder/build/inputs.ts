@@ -1,12 +1,17 @@
 /** Everything that an image is made of, fetched, verified and opened. */
+import { readFile } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
 import type { ImageDefinition } from '../../spec/image.ts';
 import { SlipwayError } from '../../spec/error.ts';
 import { fetchPackages, type FetchContext } from '../debian/fetch.ts';
 import { findMirrors } from '../debian/mirror.ts';
 import { openPackage } from '../debian/package-content.ts';
 import type { LockedPackage, LockFile } from '../lock/lock-file.ts';
+import type { ImageConfig } from '../oci/image-config.ts';
+import { parseSeccompProfile, type SeccompProfile } from '../oci/seccomp/profile.ts';
 import type { Progress } from '../progress.ts';
 import { openToolbox, type Toolbox } from '../tools/toolbox.ts';
+import type { TreeEntry } from '../tree/entry.ts';
 import { indexPackages, type OpenedPackage, type PackageIndex } from '../tree/package-index.ts';
 
 export interface BuildInputs {
@@ -14,6 +19,18 @@ export interface BuildInputs {
   readonly packages: readonly OpenedPackage[];
   readonly kernel: OpenedPackage;
   readonly toolbox: Toolbox;
+  /** Of the services whose root is an OCI image, by service. */
+  readonly images: ReadonlyMap<string, ServiceImage>;
+  /** Seccomp profiles of the services' own, by path. */
+  readonly seccompProfiles: ReadonlyMap<string, SeccompProfile>;
+}
+
+export interface ServiceImage {
+  readonly reference: string;
+  /** Digest of its manifest, `sha256:...`. */
+  readonly digest: string;
+  readonly config: ImageConfig;
+  readonly entries: readonly TreeEntry[];
 }
 
 export const TRIPLET = { amd64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' } as const;
@@ -35,7 +52,25 @@ export async function openInputs(
     throw new SlipwayError('lock.no-kernel', `the lock holds no package ${lock.requested.kernelResolved}`, {
       hint: 'write it anew: slipway lock',
     });
-  return { index: indexPackages(packages, TRIPLET[image.architecture]), packages, kernel, toolbox };
+  return {
+    index: indexPackages(packages, TRIPLET[image.architecture]),
+    packages,
+    kernel,
+    toolbox,
+    images: new Map(),
+    seccompProfiles: await readSeccompProfiles(image),
+  };
+}
+
+async function readSeccompProfiles(image: ImageDefinition): Promise<ReadonlyMap<string, SeccompProfile>> {
+  const files = new Set(
+    image.services.map((service) => service.securityOpt.seccomp).filter((name) => isAbsolute(name)),
+  );
+  return new Map(
+    await Promise.all(
+      [...files].map(async (file) => [file, parseSeccompProfile(await readFile(file, 'utf8'), file)] as const),
+    ),
+  );
 }
 
 /** Where an image's inputs come from: its `inputs:`, then the mirror. */

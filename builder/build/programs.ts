@@ -1,5 +1,5 @@
 /** The machine's own programs, bundled from host/ for QuickJS beforehand (scripts/bundle.mjs). */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,8 +28,18 @@ export function slipwayRoot(): string {
   return directory;
 }
 
+/** Every file of Slipway's own that goes into an image. */
+export function programPaths(): string[] {
+  const boot = join(slipwayRoot(), 'host/boot');
+  return [...PROGRAMS.map(programPath), ...readdirSync(boot).sort().map((name) => join(boot, name))];
+}
+
+function programPath(name: string): string {
+  return join(slipwayRoot(), 'dist/host', name);
+}
+
 async function readProgram(name: string): Promise<string> {
-  const path = join(slipwayRoot(), 'dist/host', name);
+  const path = programPath(name);
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {

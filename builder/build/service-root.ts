@@ -11,7 +11,7 @@ import type { PackageIndex } from '../tree/package-index.ts';
 import { takePackages } from '../tree/packages.ts';
 import { mergeLayers, ownFiles, placeUnder } from '../tree/root.ts';
 import { containerAccounts, skeleton, textFile } from '../tree/skeleton.ts';
-import type { ServiceImage } from './images.ts';
+import type { BuildInputs } from './inputs.ts';
 
 export interface ServiceTree {
   readonly machine: MachineService;
@@ -22,14 +22,15 @@ export interface ServiceTree {
 export async function serviceTree(
   service: ServiceDefinition,
   image: ImageDefinition,
-  index: PackageIndex,
-  serviceImage: ServiceImage | undefined,
+  inputs: BuildInputs,
   hostPathType: HostPathType,
 ): Promise<ServiceTree> {
   const component = `service:${service.name}`;
+  const serviceImage = inputs.images.get(service.name);
+  const seccompProfile = inputs.seccompProfiles.get(service.securityOpt.seccomp);
   const base =
     service.root.kind === 'packages'
-      ? packagesRoot(service.root.packages, index, component)
+      ? packagesRoot(service.root.packages, inputs.index, component)
       : (serviceImage?.entries ?? []);
   const files = await ownFiles(service.files, component);
   const root = mergeLayers(base, files);
@@ -38,7 +39,7 @@ export async function serviceTree(
     root: rootView(root),
     hostPathType,
     ...(serviceImage === undefined ? {} : { image: serviceImage.config }),
-    ...(serviceImage?.seccompProfile === undefined ? {} : { seccompProfile: serviceImage.seccompProfile }),
+    ...(seccompProfile === undefined ? {} : { seccompProfile }),
   });
   const additions = bundle.rootAdditions.map((addition) => additionEntry(addition, component));
   const directory = `${MACHINE_PATHS.containers}/${service.name}`;

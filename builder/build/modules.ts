@@ -1,0 +1,20 @@
+/** The kernel modules of an image: what Slipway and the image's definition want of its kernel. */
+import type { ImageDefinition } from '../../spec/image.ts';
+import { selectModules, type ModuleSet } from '../initrd/modules.ts';
+import { wantedModules } from '../initrd/module-choice.ts';
+import type { BuildInputs } from './inputs.ts';
+
+export async function chosenModules(image: ImageDefinition, inputs: BuildInputs): Promise<ModuleSet> {
+  const { kernel, toolbox } = inputs;
+  const entries = kernel.content.entries.flatMap(({ path, type, offset, sizeBytes, sha256 }) =>
+    type === 'file' && sha256 !== undefined
+      ? [
+          {
+            path,
+            source: { kind: 'path' as const, path: kernel.content.tarPath, offset, sizeBytes, sha256 },
+          },
+        ]
+      : [],
+  );
+  return selectModules({ entries, command: toolbox.command }, wantedModules(image));
+}

@@ -1,0 +1,63 @@
+/** From a file name to everything that a build needs: definition, lock, keys. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DiagnosticsError } from '../../spec/diagnostic.ts';
+import type { ImageDefinition } from '../../spec/image.ts';
+import { loadImage } from '../../spec/load.ts';
+import { SlipwayError } from '../../spec/error.ts';
+import { loadKeys, type Keys } from '../keys/load.ts';
+import { lockPath, readLock, writeLock, type LockFile } from '../lock/lock-file.ts';
+import { resolveLock } from '../lock/resolve.ts';
+import { lockStaleness } from '../lock/stale.ts';
+import type { Progress } from '../progress.ts';
+
+export interface PrepareOptions {
+  readonly keys: string;
+  readonly profiles: readonly string[];
+  /** `require`: the lock must fit. `update`: it is written anew, visibly, where it does not. `renew`: always. */
+  readonly lock: 'require' | 'update' | 'renew';
+  readonly progress: Progress;
+}
+
+export interface Prepared {
+  readonly image: ImageDefinition;
+  readonly lock: LockFile;
+  readonly keys: Keys;
+}
+
+/** Throws DiagnosticsError for faults in the definition, `lock.stale`, and what keys and locks throw. */
+export async function prepareBuild(file: string, options: PrepareOptions): Promise<Prepared> {
+  const image = await readImage(file, options.profiles);
+  const keys = await loadKeys(options.keys);
+  return { image, keys, lock: await fittingLock(image, options) };
+}
+
+/** `build/<name>`, with the active profiles: images of one folder do not overwrite each other. */
+export function defaultOutput(image: ImageDefinition): string {
+  return join('build', [image.name, ...image.profiles].join('-'));
+}
+
+export async function readImage(file: string, profiles: readonly string[]): Promise<ImageDefinition> {
+  const { image, diagnostics } = await loadImage(file, {
+    profiles,
+    readFile: (path) => readFile(path, 'utf8'),
+  });
+  if (image === undefined || diagnostics.some(({ severity }) => severity === 'error'))
+    throw new DiagnosticsError(diagnostics);
+  return image;
+}
+
+async function fittingLock(image: ImageDefinition, options: PrepareOptions): Promise<LockFile> {
+  const path = lockPath(image.file);
+  const found = await readLock(path);
+  const stale = found === undefined ? ['there is no lock file yet'] : lockStaleness(image, found);
+  if (found !== undefined && stale.length === 0 && options.lock !== 'renew') return found;
+  if (options.lock === 'require')
+    throw new SlipwayError('lock.stale', `${path} does not fit the image definition: ${stale.join('; ')}`, {
+      hint: `slipway lock ${image.file}`,
+    });
+  options.progress.note(`locking: ${stale.length === 0 ? 'as asked' : stale.join('; ')}`);
+  const lock = await resolveLock(image, { progress: (step) => options.progress.note(step) });
+  await writeLock(path, lock);
+  return lock;
+}
