@@ -75,7 +75,6 @@ async function downloadByNode(
       throw changed(`its SHA-256 is ${digest}, the lock says ${expected.sha256}`);
     await handle.sync();
   } finally {
-    count(0);
     await handle.close();
   }
 }

@@ -1,13 +1,13 @@
 /** The lock file beside an image definition: every input by its hash. It names no host. */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { SlipwayError } from '../../spec/error.ts';
 import { writeFileAtomic } from '../cache/directory.ts';
+import { parseLocated } from './parse.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits');
 const packageName = z.string().regex(/^[a-z0-9][a-z0-9+.-]*$/, 'expected a package name');
 
-const LockedPackageSchema = z.strictObject({
+const LockedPackageSchema = z.object({
   name: packageName,
   version: z.string().regex(/^[0-9A-Za-z.+:~-]+$/, 'expected a package version'),
   architecture: z.enum(['amd64', 'arm64', 'all']),
@@ -25,7 +25,7 @@ const LockedPackageSchema = z.strictObject({
   source: packageName,
 });
 
-const LockedImageSchema = z.strictObject({
+const LockedImageSchema = z.object({
   /** As written in the service's `image`. */
   reference: z.string().min(1),
   /** Digest of the manifest, `sha256:...`. */
@@ -33,26 +33,48 @@ const LockedImageSchema = z.strictObject({
   sizeBytes: z.int().nonnegative(),
 });
 
-const LockFileSchema = z.strictObject({
-  format: z.literal('1.0'),
-  architecture: z.enum(['amd64', 'arm64']),
-  suite: z.string().min(1),
-  /** When the archive's index was published (seconds since 1970): the time that every file of the image carries. */
-  epoch: z.int().positive(),
-  /** What the definition named when it was locked: the packages, and the kernel package with the one that it stands for. */
-  requested: z.strictObject({
-    packages: z.array(packageName),
-    kernel: packageName,
-    kernelResolved: packageName,
-  }),
-  packages: z.array(LockedPackageSchema),
-  tools: z.array(LockedPackageSchema),
-  images: z.array(LockedImageSchema),
-});
+const LockFileSchema = z
+  .object({
+    // A newer minor version adds what this one may ignore (unknown keys are dropped).
+    format: z
+      .string()
+      .regex(/^1\.\d+$/)
+      .transform(() => '1.0' as const),
+    architecture: z.enum(['amd64', 'arm64']),
+    suite: z.string().min(1),
+    /** When the archive's index was published (seconds since 1970): the time that every file of the image carries. */
+    epoch: z.int().positive(),
+    /** What the definition named when it was locked: the packages, and the kernel package with the one that it stands for. */
+    requested: z.object({
+      packages: z.array(packageName),
+      kernel: packageName,
+      kernelResolved: packageName,
+    }),
+    packages: z.array(LockedPackageSchema),
+    tools: z.array(LockedPackageSchema),
+    images: z.array(LockedImageSchema),
+  })
+  .superRefine((lock, context) => {
+    const names = new Set(lock.packages.map(({ name }) => name));
+    const fault = (path: (string | number)[], message: string): void => {
+      context.addIssue({ code: 'custom', path, message });
+    };
+    lock.packages.forEach(({ name, depends }, place) => {
+      if (lock.packages.findIndex((other) => other.name === name) !== place) {
+        fault(['packages', place, 'name'], `${name} is locked twice`);
+      }
+      depends.forEach((library, index) => {
+        if (!names.has(library)) fault(['packages', place, 'depends', index], `${library} is not locked`);
+      });
+    });
+    [...lock.requested.packages, lock.requested.kernelResolved].forEach((name) => {
+      if (!names.has(name)) fault(['requested'], `${name} is not locked`);
+    });
+  });
 
 export type LockedPackage = Readonly<z.infer<typeof LockedPackageSchema>>;
 export type LockedImage = Readonly<z.infer<typeof LockedImageSchema>>;
-export type LockFile = Readonly<z.infer<typeof LockFileSchema>>;
+export type LockFile = Readonly<z.output<typeof LockFileSchema>>;
 
 /** `images/minimal.yaml` -> `images/minimal.lock`. */
 export function lockPath(imageFile: string): string {
@@ -71,12 +93,9 @@ export async function readLock(path: string): Promise<LockFile | undefined> {
   return parseLock(path, text);
 }
 
+/** Throws DiagnosticsError with every fault at its place. */
 export function parseLock(path: string, text: string): LockFile {
-  const result = LockFileSchema.safeParse(JSON.parse(text));
-  if (result.success) return result.data;
-  throw new SlipwayError('lock.invalid', `${path}: ${z.prettifyError(result.error)}`, {
-    hint: 'write it anew: slipway lock',
-  });
+  return parseLocated(path, text, LockFileSchema);
 }
 
 export async function writeLock(path: string, lock: LockFile): Promise<void> {

@@ -1,7 +1,7 @@
 /** Programs from locked packages, run through their own loader and libraries, so that results do not depend on the machine. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { link, mkdir, open, symlink, type FileHandle } from 'node:fs/promises';
+import { link, mkdir, open, readdir, symlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SlipwayError } from '../../spec/error.ts';
 import type { Architecture } from '../../spec/image.ts';
@@ -19,7 +19,7 @@ export interface Toolbox {
   /** Absolute folder that holds its `/usr`. */
   readonly root: string;
   /** argv prefix that runs /usr/bin/<program> or /usr/sbin/<program>. Throws `tools.missing` for one that no package holds. */
-  readonly command: (program: string) => readonly string[];
+  readonly command: (program: string) => string[];
   /** Path on this machine of an absolute path of the toolbox. */
   readonly file: (path: string) => string;
 }
@@ -42,7 +42,13 @@ export async function openToolbox(
     const paths = await fetchPackages(locked, context);
     for (const path of paths) await unpack(await openPackage(path), directory);
   });
-  return { id, root, command: (program) => command(root, program), file: (path) => file(root, path) };
+  const libraries = await libraryFolders(root);
+  return {
+    id,
+    root,
+    command: (program) => command(root, libraries, program),
+    file: (path) => file(root, path),
+  };
 }
 
 /** Part of the cache key: to be raised when unpacking changes. */
@@ -54,20 +60,49 @@ const LOADER: Record<Architecture, string> = {
 };
 const TRIPLET: Record<Architecture, string> = { amd64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' };
 
-function command(root: string, program: string): readonly string[] {
+function command(root: string, libraries: readonly string[], program: string): string[] {
   const architecture = machineArchitecture();
-  const libraries = join(root, 'usr/lib', TRIPLET[architecture]);
-  const loader = join(libraries, LOADER[architecture]);
-  const path = ['usr/bin', 'usr/sbin', 'usr/libexec']
-    .map((folder) => join(root, folder, program))
-    .find(existsSync);
+  const loader = join(root, 'usr/lib', TRIPLET[architecture], LOADER[architecture]);
+  const path = ['usr/bin', 'usr/sbin'].map((folder) => join(root, folder, program)).find(existsSync);
   if (path === undefined) throw new SlipwayError('tools.missing', `no locked tool package holds ${program}`);
   if (!existsSync(loader)) {
     throw new SlipwayError('tools.architecture', `the locked tools do not run on ${architecture}`, {
       hint: 'lock anew on this machine: slipway lock',
     });
   }
-  return [loader, '--inhibit-cache', '--library-path', `${libraries}:${join(libraries, 'systemd')}`, path];
+  return [
+    ...moduleEnvironment(join(root, 'usr/lib', TRIPLET[architecture], 'qemu'), program),
+    ...[loader, '--inhibit-cache', '--library-path', libraries.join(':'), path],
+    ...dataArguments(root, program),
+  ];
+}
+
+/** The common folder of libraries, and those below it in which packages keep libraries of their own (swtpm, systemd). */
+async function libraryFolders(root: string): Promise<readonly string[]> {
+  const common = join(root, 'usr/lib', TRIPLET[machineArchitecture()]);
+  if (!existsSync(common)) return [common];
+  const folders = (await readdir(common, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+  const own: string[] = [];
+  for (const { name } of folders) {
+    const files = await readdir(join(common, name));
+    if (files.some((each) => /^lib.+\.so(\.|$)/.test(each))) own.push(join(common, name));
+  }
+  return [common, ...own.sort()];
+}
+
+/** QEMU looks for its modules beside its own executable, which under a loader is the loader. */
+function moduleEnvironment(modules: string, program: string): readonly string[] {
+  return program.startsWith('qemu-') && existsSync(modules) ? ['env', `QEMU_MODULE_DIR=${modules}`] : [];
+}
+
+/** QEMU's firmware and option ROMs, likewise. */
+function dataArguments(root: string, program: string): readonly string[] {
+  if (!program.startsWith('qemu-system-')) return [];
+  const folders = ['usr/share/qemu', 'usr/share/seabios', 'usr/lib/ipxe/qemu'];
+  return folders
+    .map((folder) => join(root, folder))
+    .filter(existsSync)
+    .flatMap((folder) => ['-L', folder]);
 }
 
 function file(root: string, path: string): string {
