@@ -25,13 +25,6 @@ export interface Partition {
 export const RESERVED_TYPE_GUID = '7a1c5b6e-5f0d-4c55-9d0a-511b3a7e0001';
 export const STATE_TYPE_GUID = '7a1c5b6e-5f0d-4c55-9d0a-511b3a7e0002';
 
-/**
- * Identities of the disk and its ESP in every image. They mark a disk that was never booted: the first boot gives it random ones, for
- * two machines flashed from one image must differ.
- */
-export const IMAGE_DISK_GUID = '7a1c5b6e-5f0d-4c55-9d0a-511b3a7e0100';
-export const IMAGE_ESP_GUID = '7a1c5b6e-5f0d-4c55-9d0a-511b3a7e0101';
-
 const ESP_TYPE_GUID = 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b';
 const ROOT_TYPE_GUID: Record<Architecture, string> = {
   amd64: '4f68bce3-e8cd-4db1-96e7-fbcaf984b709',

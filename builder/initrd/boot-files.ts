@@ -6,7 +6,6 @@ import { MACHINE_PATHS } from '../../spec/machine.ts';
 import { slipwayRoot } from '../build/programs.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { textFile } from '../tree/skeleton.ts';
-import { accountFiles } from './accounts.ts';
 
 export { initrdFiles, INITRD_PROGRAMS } from './initrd-files.ts';
 export { kernelCommandLine } from './command-line.ts';
@@ -26,10 +25,6 @@ export const GENERATED_ETC: readonly string[] = [
 
 export function bootFiles(image: ImageDefinition): TreeEntry[] {
   const debug = image.profiles.includes('debug');
-  const accounts = accountFiles(image);
-  // What does not depend on the machine; sysinit copies it to /run/etc and adds the rest.
-  const template = (name: string, content: string, mode = 0o644): TreeEntry =>
-    file(`${MACHINE_PATHS.programs}/etc/${name}`, content, mode);
   return [
     file('/etc/inittab', inittab(image, debug)),
     file('/etc/fstab', bootScript('fstab')),
@@ -38,10 +33,8 @@ export function bootFiles(image: ImageDefinition): TreeEntry[] {
     ...['sysinit', 'background', 'shutdown'].map((name) =>
       file(`${SCRIPTS}/${name}`, bootScript(name), 0o755),
     ),
-    template('passwd', accounts.passwd),
-    template('group', accounts.group),
-    template('shadow', accounts.shadow, 0o640),
-    template('resolv.conf', ''),
+    // slipd adds the image's users, and writes what stands in /run/etc.
+    ...['passwd', 'group'].map((name) => file(`/etc/${name}.base`, bootScript(`${name}.base`))),
     ...GENERATED_ETC.map((name): TreeEntry => ({
       path: `/etc/${name}`,
       mode: 0o777,

@@ -35,6 +35,6 @@ function load(set: ModuleSet, name: string): string[] {
 }
 
 function pattern(alias: string): string {
-  if (/^[\w:*?.,+\[\]-]+$/.test(alias)) return alias;
+  if (/^[\w:*?.,+[\]-]+$/.test(alias)) return alias;
   throw new SlipwayError('kernel.alias', `a module's alias is no shell pattern: ${alias}`);
 }

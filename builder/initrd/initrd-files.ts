@@ -1,7 +1,5 @@
 /** What lies in the initrd: /init, two programs with their libraries, the modules, and the signed facts about the root. */
 import type { ImageDefinition, PackageSelection } from '../../spec/image.ts';
-import { IMAGE_DISK_GUID } from '../../spec/layout.ts';
-import { guidBytes } from '../gpt/guid.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { textFile } from '../tree/skeleton.ts';
 import { bootScript } from './boot-files.ts';
@@ -75,7 +73,6 @@ export function bootConf({ image, modules, root, commandLine }: Omit<InitrdInput
     VERITY_SALT: root.salt === '' ? '-' : root.salt,
     // As it stands in the superblock of the slot that holds this root.
     VERITY_UUID: root.rootHash.slice(0, 32).toUpperCase(),
-    IMAGE_DISK_GUID: Buffer.from(guidBytes(IMAGE_DISK_GUID)).toString('hex').toUpperCase(),
     COMMAND_LINE: commandLine,
     DEBUG: image.profiles.includes('debug') ? '1' : '0',
     MODULE_DIRECTORY: directory,
