@@ -1,6 +1,7 @@
 /** From a service to its OCI runtime bundle: everything that Docker would decide at start is decided here, at build time. */
 import { MACHINE_PATHS, type MachineService } from '../../spec/machine.ts';
 import type { Architecture } from '../../spec/image.ts';
+import { SlipwayError } from '../../spec/error.ts';
 import type { ServiceDefinition } from '../../spec/service.ts';
 import { containerDevices } from './devices.ts';
 import { machineHealthCheck } from './healthcheck.ts';
@@ -16,6 +17,7 @@ import { rootAdditions, type HostPathType, type RootAddition } from './root-entr
 import type { RootView } from './root-view.ts';
 import type { OciConfig } from './runtime-spec.ts';
 import type { SeccompProfile } from './seccomp/profile.ts';
+import { compileSeccomp } from './seccomp/compile.ts';
 import { resolveSeccomp } from './seccomp/resolve.ts';
 import { containerUser } from './user.ts';
 
@@ -52,6 +54,7 @@ export function makeBundle(service: ServiceDefinition, context: BundleContext): 
   const devices = containerDevices(service);
   const sysctl = ociSysctls(service);
   const seccomp = resolveSeccomp(service, context.architecture, context.seccompProfile);
+  const seccompProgram = seccomp === undefined ? undefined : compileSeccomp(seccomp, context.architecture);
   const hostname = containerHostname(service);
   const propagation = rootfsPropagation(mounts);
 
@@ -71,7 +74,7 @@ export function makeBundle(service: ServiceDefinition, context: BundleContext): 
     root: { path: rootPath(service), readonly: service.readOnly },
     ...(hostname === undefined ? {} : { hostname }),
     mounts,
-    ...annotations(service, image),
+    ...annotations(service, image, seccompProgram),
     linux: {
       cgroupsPath: `/slipway/${service.name}`,
       namespaces: ociNamespaces(service),
@@ -80,7 +83,7 @@ export function makeBundle(service: ServiceDefinition, context: BundleContext): 
       ...(propagation === undefined ? {} : { rootfsPropagation: propagation }),
       ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),
       ...(service.privileged ? {} : { maskedPaths: MASKED_PATHS, readonlyPaths: READONLY_PATHS }),
-      ...(seccomp === undefined ? {} : { seccomp }),
+      ...(seccomp === undefined || seccompProgram !== undefined ? {} : { seccomp }),
     },
   };
   return {
@@ -104,12 +107,27 @@ function initMount(): OciConfig['mounts'][number] {
   };
 }
 
+/**
+ * Labels, and the compiled seccomp filter: with `run.oci.seccomp_bpf_data` crun (1.21) loads the program as it is, for `run` and `exec`, in the place of
+ * `linux.seccomp`, which would cost a libseccomp compilation at every first start of a boot.
+ */
 function annotations(
   service: ServiceDefinition,
   image: ImageConfig | undefined,
+  seccompProgram: Uint8Array | undefined,
 ): Pick<OciConfig, 'annotations'> {
-  const labels = Object.entries({ ...image?.labels, ...service.labels }).sort(([a], [b]) => (a < b ? -1 : 1));
-  // crun acts upon annotations of its own name: none may come from outside.
-  const harmless = labels.filter(([name]) => !name.startsWith('run.oci.'));
-  return harmless.length === 0 ? {} : { annotations: Object.fromEntries(harmless) };
+  // crun acts upon annotations under run.oci: an image must not reach it, a service should not believe that it could.
+  const reserved = Object.keys(service.labels).find((name) => name.startsWith('run.oci.'));
+  if (reserved !== undefined) {
+    throw new SlipwayError('bundle.label', `service ${service.name}: the label ${reserved} is crun's own`, {
+      hint: 'labels become annotations of the OCI bundle, where run.oci.* steers the runtime',
+    });
+  }
+  const labels = Object.entries({ ...image?.labels, ...service.labels })
+    .filter(([name]) => !name.startsWith('run.oci.'))
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  if (seccompProgram !== undefined) {
+    labels.push(['run.oci.seccomp_bpf_data', Buffer.from(seccompProgram).toString('base64')]);
+  }
+  return labels.length === 0 ? {} : { annotations: Object.fromEntries(labels) };
 }

@@ -10,7 +10,7 @@ import type { SeccompProfile, SeccompRule } from './profile.ts';
 /** The oldest kernel that an image can have (Debian trixie's): what `minKernel` is compared with. */
 const KERNEL = '6.12';
 
-const NATIVE: Readonly<Record<Architecture, string>> = {
+export const NATIVE: Readonly<Record<Architecture, string>> = {
   amd64: 'SCMP_ARCH_X86_64',
   arm64: 'SCMP_ARCH_AARCH64',
 };
