@@ -21,6 +21,7 @@ export interface AccountFiles {
   /** User name to authorized_keys. */
   readonly authorizedKeys: Readonly<Record<string, string>>;
   readonly homes: readonly PreparedDirectory[];
+  readonly operatorsGid: number;
 }
 
 /** The files' contents. Pure. */
@@ -73,6 +74,7 @@ export function accountFiles(
       gid: user.uid,
       mode: 0o700,
     })),
+    operatorsGid: groups.get(OPERATORS_GROUP)!.gid,
   };
 }
 
@@ -84,8 +86,8 @@ export function parseKeys(text: string): readonly string[] {
     .filter((line) => /^(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/=]+( .*)?$/.test(line));
 }
 
-/** Writes them all; returns the homes, which are still to be made. */
-export function writeAccounts(system: System, description: MachineDescription): readonly PreparedDirectory[] {
+/** Writes them all; the homes are still to be made. */
+export function writeAccounts(system: System, description: MachineDescription): AccountFiles {
   const base = {
     passwd: system.readText('/etc/passwd.base') ?? BASE_PASSWD,
     group: system.readText('/etc/group.base') ?? BASE_GROUP,
@@ -99,7 +101,7 @@ export function writeAccounts(system: System, description: MachineDescription): 
   system.makeDirectory(PATHS.authorizedKeys);
   for (const [name, keys] of Object.entries(files.authorizedKeys))
     writeChanged(system, `${PATHS.authorizedKeys}/${name}`, keys);
-  return files.homes;
+  return files;
 }
 
 /** Containers have these files mounted one by one: a new file in the old one's place would not reach them. */

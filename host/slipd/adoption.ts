@@ -8,7 +8,7 @@ import { initialMemory, withService, type Memory } from './plan/memory.ts';
 
 /** What the last slipd remembered; a fresh memory at the first start of a boot, or when that cannot be read. */
 export function loadMemory(system: System, description: MachineDescription): Memory {
-  const fresh = initialMemory(description);
+  const fresh = initialMemory(description, system.uptimeMs());
   const text = system.readText(PATHS.memory);
   if (text === undefined) return fresh;
   try {

@@ -5,6 +5,8 @@ import { signalNumber } from '../system/signals.ts';
 import type { System } from '../system/system.ts';
 import { writeAccounts } from './accounts.ts';
 import { adopt, loadMemory } from './adoption.ts';
+import { controlDirectories, serveControl } from './control/server.ts';
+import { settled, type Settled } from './control/settled.ts';
 import { prepareDirectories } from './directories.ts';
 import { bootProblems, readFacts } from './facts.ts';
 import { endMonitor, killRun, monitorFacts, signalRun, startMonitors, startRun } from './monitor.ts';
@@ -21,6 +23,8 @@ import { openWatchdog, PET_INTERVAL_MS } from './watchdog.ts';
 
 /** How often to look for a container that is being started: a stat, no program. */
 const START_POLL_MS = 15;
+/** How long an operator waits for a service to start or stop. */
+const SETTLE_LIMIT_MS = 150_000;
 /** Monitors are looked after this often, even when nothing else is due. */
 const LONGEST_SLEEP_MS = 5_000;
 
@@ -35,6 +39,7 @@ export function runDaemon(system: System): void {
   let ready = false;
   let cancelSleep: () => void = () => undefined;
   let nextPetMs = 0;
+  const waiters: Settled[] = [];
 
   const status = () =>
     machineStatus(description, memory, readFacts(system, description, watchdog.kind), system.uptimeMs());
@@ -56,6 +61,7 @@ export function runDaemon(system: System): void {
     for (const action of planned.actions) act(action);
     nowMs = system.uptimeMs();
     petWatchdog(nowMs);
+    answerWaiters(nowMs);
     const starting = description.services.some(({ name }) => memory.services[name]?.phase === 'starting');
     const sleepMs = Math.min(
       Math.max(0, planned.wakeAtMs - nowMs),
@@ -158,6 +164,27 @@ export function runDaemon(system: System): void {
     turn();
   }
 
+  /** After the present call. */
+  function soon(): void {
+    cancelSleep();
+    cancelSleep = system.after(0, turn);
+  }
+
+  function whenSettled(service: string, wanted: 'running' | 'stopped', done: Settled['done']): void {
+    const limitMs = system.uptimeMs() + SETTLE_LIMIT_MS;
+    waiters.push({ service, wanted, limitMs, fromRun: memory.services[service]?.run ?? 0, done });
+    soon();
+  }
+
+  function answerWaiters(nowMs: number): void {
+    for (const waiter of [...waiters]) {
+      const answer = settled(description, memory, waiter, nowMs);
+      if (answer === undefined) continue;
+      waiters.splice(waiters.indexOf(waiter), 1);
+      waiter.done(answer.ok, answer.message);
+    }
+  }
+
   function listen(): void {
     const wake = system.open(PATHS.wake, { access: 'read-write', nonBlocking: true });
     if (wake < 0) throw new Error(`cannot open ${PATHS.wake}`);
@@ -168,8 +195,10 @@ export function runDaemon(system: System): void {
     system.onSignal('SIGTERM', () => shutDown('external'));
   }
 
+  const accounts = writeAccounts(system, description);
   const directories = [
-    ...writeAccounts(system, description),
+    ...controlDirectories(accounts.operatorsGid),
+    ...accounts.homes,
     ...description.services.flatMap((service) => service.directories),
   ];
   let waiting = 2;
@@ -181,6 +210,11 @@ export function runDaemon(system: System): void {
     const asked = requestedShutdown(system);
     if (asked !== undefined) tell({ kind: 'shutdown', action: asked });
     turn();
+    serveControl(
+      system,
+      { description, status, tell: (event) => (tell(event), soon()), whenSettled, shutDown },
+      accounts.operatorsGid,
+    );
   };
   startMonitors(system, description.services, oneReady);
   prepareDirectories(system, directories, oneReady);

@@ -25,7 +25,7 @@ export function judgeBoot(description: MachineDescription, memory: Memory, nowMs
   const soaked = since !== null && nowMs - since >= description.gateSoakMs;
   if (soaked && sound) return { ...boot, gatesHealthySinceMs: since, verdict: 'healthy' };
   const bad = !good || !sound;
-  const late = nowMs >= BOOT_DEADLINE_MS;
+  const late = nowMs >= boot.sinceMs + BOOT_DEADLINE_MS;
   const verdict =
     boot.verdict === 'healthy' && bad
       ? 'degraded'
@@ -41,7 +41,8 @@ export function nextVerdictMs(description: MachineDescription, boot: BootMemory,
     const soaked = boot.gatesHealthySinceMs + description.gateSoakMs;
     if (soaked > nowMs) return soaked;
   }
-  return boot.verdict === 'starting' && nowMs < BOOT_DEADLINE_MS ? BOOT_DEADLINE_MS : Infinity;
+  const deadline = boot.sinceMs + BOOT_DEADLINE_MS;
+  return boot.verdict === 'starting' && nowMs < deadline ? deadline : Infinity;
 }
 
 function isGood(service: MachineService, memory: Memory, nowMs: number): boolean {

@@ -62,6 +62,8 @@ export interface ShutdownMemory {
 }
 
 export interface BootMemory {
+  /** When the first slipd of this boot began. */
+  readonly sinceMs: number;
   readonly verdict: 'starting' | 'healthy' | 'degraded';
   /** Since when every gate has been healthy without a break. */
   readonly gatesHealthySinceMs: number | null;
@@ -116,7 +118,7 @@ export const NO_HEALTH: HealthMemory = {
 };
 
 /** Nothing has been started yet. */
-export function initialMemory(description: MachineDescription): Memory {
+export function initialMemory(description: MachineDescription, nowMs: number): Memory {
   const services: Record<string, ServiceMemory> = {};
   for (const service of description.services) {
     services[service.name] = {
@@ -141,7 +143,7 @@ export function initialMemory(description: MachineDescription): Memory {
   return {
     format: 1,
     services,
-    boot: { verdict: 'starting', gatesHealthySinceMs: null, reported: 'none' },
+    boot: { sinceMs: nowMs, verdict: 'starting', gatesHealthySinceMs: null, reported: 'none' },
     shutdown: null,
     problems: [],
   };

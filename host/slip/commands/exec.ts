@@ -1,0 +1,32 @@
+import type { Command } from '../command.ts';
+import { usage } from '../output.ts';
+import { runRemote, terminalOf } from '../session.ts';
+
+export const execCommand: Command = {
+  name: 'exec',
+  synopsis: '[-T] [-u UID[:GID]] SERVICE COMMAND...',
+  summary: "runs a command inside a service's container",
+  details: 'With a terminal on both sides it gets one; its exit status becomes that of `slip exec`.',
+  flags: [
+    { name: 'no-tty', short: 'T', value: false, help: 'no terminal, even when there is one' },
+    { name: 'tty', short: 't', value: false, help: 'as it is without: for the habit of `-it`' },
+    { name: 'interactive', short: 'i', value: false, help: 'as it is without' },
+    { name: 'user', short: 'u', value: true, help: 'numeric user, and group, to run as' },
+  ],
+  json: false,
+  words: [2, Infinity],
+  stopAtWord: 1,
+  run: (system, parsed) => {
+    const [service, ...command] = parsed.words;
+    const user = parsed.flags.get('user') ?? null;
+    if (user !== null && !/^\d{1,9}(:\d{1,9})?$/.test(user))
+      return usage(system, `--user: ${user} is no number`, 'give UID or UID:GID');
+    const session = terminalOf(system, parsed.flags.has('no-tty') ? 'never' : 'auto');
+    runRemote(
+      system,
+      { kind: 'exec', service: service!, command, user, ...session },
+      session.terminal,
+      'forward',
+    );
+  },
+};
