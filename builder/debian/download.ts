@@ -1,7 +1,7 @@
 /** One file from one address, verified while it streams; what a broken connection left is continued. */
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readFile, rm, type FileHandle } from 'node:fs/promises';
+import { open, readFile, rm, stat, type FileHandle } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { SlipwayError } from '../../spec/error.ts';
 import { run } from '../process/run.ts';
@@ -29,7 +29,7 @@ export interface Expected {
 }
 
 const ATTEMPTS = 4;
-const PAUSE_MS = 300;
+const PAUSE_MS = 100;
 /** A mirror that sends nothing for so long is given up. */
 const STALL_MS = 30_000;
 
@@ -93,6 +93,10 @@ async function receive(
   count: (bytes: number) => void,
 ): Promise<void> {
   const body = await openAddress(address, state.sizeBytes);
+  if (body.sizeBytes !== undefined && body.from + body.sizeBytes !== expected.sizeBytes) {
+    body.abandon();
+    throw changed(`it has ${body.from + body.sizeBytes} bytes, the lock says ${expected.sizeBytes}`);
+  }
   if (body.from !== state.sizeBytes) {
     count(-state.sizeBytes);
     state.hash = createHash('sha256');
@@ -109,7 +113,6 @@ async function receive(
     count(bytes.length);
   }
   if (state.sizeBytes < expected.sizeBytes) {
-    if (!body.mayBreak) throw changed(`it has ${state.sizeBytes} bytes, the lock says ${expected.sizeBytes}`);
     throw new DownloadError({ kind: 'unreachable', detail: 'the connection ended early' });
   }
 }
@@ -125,8 +128,9 @@ interface Body {
   /** Offset of the first byte. */
   readonly from: number;
   readonly stream: AsyncIterable<Uint8Array>;
-  /** Whether a short body may be a broken connection. */
-  readonly mayBreak: boolean;
+  /** Of the body, where the server tells. */
+  readonly sizeBytes: number | undefined;
+  readonly abandon: () => void;
 }
 
 async function openAddress(address: string, from: number): Promise<Body> {
@@ -134,7 +138,13 @@ async function openAddress(address: string, from: number): Promise<Body> {
     const path = address.startsWith('file:')
       ? fileURLToPath(address.replace(/^file:\/*/, 'file:///'))
       : address;
-    return { from, stream: createReadStream(path, { start: from }), mayBreak: false };
+    const { size } = await stat(path);
+    return {
+      from,
+      stream: createReadStream(path, { start: from }),
+      sizeBytes: size - from,
+      abandon: () => undefined,
+    };
   }
   const controller = new AbortController();
   const watch = (): NodeJS.Timeout =>
@@ -167,7 +177,13 @@ async function openAddress(address: string, from: number): Promise<Body> {
       clearTimeout(timer);
     }
   };
-  return { from: response.status === 206 ? from : 0, stream: stream(), mayBreak: true };
+  const length = Number(response.headers.get('content-length') ?? Number.NaN);
+  return {
+    from: response.status === 206 ? from : 0,
+    stream: stream(),
+    sizeBytes: Number.isNaN(length) ? undefined : length,
+    abandon: () => controller.abort(),
+  };
 }
 
 /** `+` stands for itself in a path, but some stores read it as a space. */

@@ -1,11 +1,12 @@
 /** What the user is told when packages cannot be fetched. */
 import { SlipwayError } from '../../spec/error.ts';
 import type { LockedPackage } from '../lock/lock-file.ts';
+import { diskFull } from './disk-full.ts';
 import type { DownloadFault } from './download.ts';
 
 export interface FetchFailure {
   readonly locked: LockedPackage;
-  readonly fault: DownloadFault | { readonly kind: 'disk-full'; readonly folder: string };
+  readonly fault: DownloadFault | { readonly kind: 'disk-full' };
 }
 
 type Kind = FetchFailure['fault']['kind'];
@@ -20,12 +21,8 @@ export function fetchFailure(failures: readonly FetchFailure[]): SlipwayError {
   const [first] = concerned;
   const detail = first !== undefined && 'detail' in first.fault ? first.fault.detail : '';
   switch (kind) {
-    case 'disk-full': {
-      const folder = first?.fault.kind === 'disk-full' ? first.fault.folder : '';
-      return new SlipwayError('cache.disk-full', `the disk that holds the cache ${folder} is full`, {
-        hint: 'free some space, or name a folder on another disk in SLIPWAY_CACHE; what was fetched so far is kept',
-      });
-    }
+    case 'disk-full':
+      return diskFull();
     case 'unreachable':
       return new SlipwayError(
         'debian.unreachable',

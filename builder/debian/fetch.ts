@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { cacheRoot, publish, temporaryName } from '../cache/directory.ts';
 import type { LockedPackage } from '../lock/lock-file.ts';
 import { download, DownloadError, type DownloadFault } from './download.ts';
+import { isDiskFull } from './disk-full.ts';
 import { fetchFailure, type FetchFailure } from './fetch-failure.ts';
 import { mirrorsOf, type Mirrors } from './mirror.ts';
 
@@ -114,9 +115,7 @@ async function fetchOne(
       if (await attempt(`${mirror}/${locked.filename}`)) return undefined;
     }
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) {
-      return { kind: 'disk-full', folder: cacheRoot() };
-    }
+    if (isDiskFull(error)) return { kind: 'disk-full' };
     throw error;
   }
   return (

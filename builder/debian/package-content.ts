@@ -4,7 +4,9 @@ import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { cachedDirectory } from '../cache/directory.ts';
+import { SlipwayError } from '../../spec/error.ts';
 import { run } from '../process/run.ts';
+import { diskFull } from './disk-full.ts';
 import { readElf } from './elf.ts';
 import { licencesOf } from './licence.ts';
 import { readTar, type ReadAt, type TarEntry } from './tar-index.ts';
@@ -45,7 +47,7 @@ export async function openPackage(debPath: string): Promise<PackageContent> {
   const key = { kind: 'package', version: INDEX_VERSION, sha256: await hashOf(debPath) };
   const directory = await cachedDirectory('packages', key, async (temporary) => {
     const tarPath = join(temporary, 'data.tar');
-    await run(['dpkg-deb', '--fsys-tarfile', debPath], { outputFile: tarPath });
+    await unpack(debPath, tarPath);
     await writeFile(join(temporary, 'index.json'), JSON.stringify(await indexTar(tarPath)));
   });
   const index = JSON.parse(await readFile(join(directory, 'index.json'), 'utf8')) as Omit<
@@ -53,6 +55,16 @@ export async function openPackage(debPath: string): Promise<PackageContent> {
     'tarPath'
   >;
   return { ...index, tarPath: join(directory, 'data.tar') };
+}
+
+async function unpack(debPath: string, tarPath: string): Promise<void> {
+  try {
+    await run(['dpkg-deb', '--fsys-tarfile', debPath], { outputFile: tarPath });
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    if (/No space left/.test(text)) throw diskFull(cause);
+    throw new SlipwayError('debian.bad-package', `${debPath} cannot be unpacked: ${text}`, { cause });
+  }
 }
 
 /** Objects of the cache are named by their hash; anything else is read. */
