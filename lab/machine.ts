@@ -1,6 +1,7 @@
 /** A virtual machine: QEMU, OVMF with Secure Boot under given keys, and the sockets through which it is watched and steered. */
 import { constants, existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { run } from '../builder/process/run.ts';
@@ -65,6 +66,8 @@ export interface Machine {
   readonly waitForConsole: (pattern: RegExp, limitMs?: number, fromOffset?: number) => Promise<string>;
   /** Waits for a QMP event (RESET, SHUTDOWN, WATCHDOG) after `seen` events (`events.length` earlier on). */
   readonly waitForEvent: (name: string, limitMs?: number, seen?: number) => Promise<QmpEvent>;
+  /** Types on the console. */
+  readonly type: (text: string) => void;
   /** All that the console printed so far. */
   readonly console: () => string;
   readonly scanConsole: () => ConsoleFinding[];
@@ -136,7 +139,9 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   });
   startFailed.catch(() => undefined);
 
+  let keyboard: Socket | undefined;
   void sockets.console.connected.then((socket) => {
+    keyboard = socket;
     socket.setEncoding('utf8');
     socket.on('data', (chunk: string) => {
       printed += chunk;
@@ -201,6 +206,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
         limitMs,
         timeout(`come to ${name}`, limitMs),
       ),
+    type: (text) => void keyboard?.write(text),
     console: () => printed,
     scanConsole: () => scanConsole(printed),
     qmp,
