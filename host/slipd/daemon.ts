@@ -5,15 +5,18 @@ import { signalNumber } from '../system/signals.ts';
 import type { System } from '../system/system.ts';
 import { writeAccounts } from './accounts.ts';
 import { adopt, loadMemory } from './adoption.ts';
+import { endLeftovers } from './control/leftovers.ts';
 import { controlDirectories, serveControl } from './control/server.ts';
 import { settled, type Settled } from './control/settled.ts';
 import { prepareDirectories } from './directories.ts';
 import { bootProblems, readFacts } from './facts.ts';
+import { watchKernelLog } from './kernel-log.ts';
 import { endMonitor, killRun, monitorFacts, signalRun, startMonitors, startRun } from './monitor.ts';
 import { PATHS } from './paths.ts';
 import { hear } from './plan/events.ts';
 import { checkOverdue } from './plan/health.ts';
 import type { Action, Event, Memory, PowerAction } from './plan/memory.ts';
+import { observe } from './plan/observe.ts';
 import { plan } from './plan/plan.ts';
 import { machineStatus } from './plan/status.ts';
 import { finishShutdown, requestedShutdown } from './power.ts';
@@ -23,6 +26,7 @@ import { openWatchdog, PET_INTERVAL_MS } from './watchdog.ts';
 
 /** How often to look for a container that is being started: a stat, no program. */
 const START_POLL_MS = 15;
+const KERNEL_LOG_DELAY_MS = 3_000;
 /** How long an operator waits for a service to start or stop. */
 const SETTLE_LIMIT_MS = 150_000;
 /** Monitors are looked after this often, even when nothing else is due. */
@@ -40,6 +44,7 @@ export function runDaemon(system: System): void {
   let cancelSleep: () => void = () => undefined;
   let nextPetMs = 0;
   const waiters: Settled[] = [];
+  const silentSinceMs = new Map<string, number>();
 
   const status = () =>
     machineStatus(description, memory, readFacts(system, description, watchdog.kind), system.uptimeMs());
@@ -51,7 +56,17 @@ export function runDaemon(system: System): void {
   function turn(): void {
     cancelSleep();
     if (!ready) return;
-    observe();
+    try {
+      turnOnce();
+    } catch (error) {
+      // A full /run, most likely. The services do not need slipd to go on running.
+      system.log(`slipd: ${String(error)}`);
+      cancelSleep = system.after(LONGEST_SLEEP_MS, turn);
+    }
+  }
+
+  function turnOnce(): void {
+    look();
     memory = { ...memory, problems: bootProblems(system) };
     let nowMs = system.uptimeMs();
     const planned = plan(description, memory, nowMs);
@@ -72,43 +87,29 @@ export function runDaemon(system: System): void {
   }
 
   /** What the monitors have to say. */
-  function observe(): void {
+  function look(): void {
     for (const service of description.services) {
-      const own = memory.services[service.name];
+      const { name } = service;
+      const own = memory.services[name];
       if (own === undefined || own.phase === 'down') continue;
-      const facts = monitorFacts(system, service.name);
       const nowMs = system.uptimeMs();
-      if (facts.run === own.run && facts.exit !== null) {
-        // A container that came and went between two looks was up all the same.
-        if (facts.pid !== null)
-          tell({ kind: 'started', service: service.name, run: own.run, atMs: own.startedAtMs ?? nowMs });
-        tell({
-          kind: 'exited',
-          service: service.name,
-          run: own.run,
-          code: facts.exit.code,
-          atMs: facts.exit.atMs,
-        });
-      } else if (facts.run === own.run && facts.pid !== null && own.phase === 'starting')
-        tell({ kind: 'started', service: service.name, run: own.run, atMs: nowMs });
-      else if (!facts.alive && nowMs - (own.startedAtMs ?? nowMs) > LONGEST_SLEEP_MS)
-        reviveMonitor(service.name, own.run);
-      else if (facts.run !== own.run) startRun(system, service.name, own.run);
+      const seen = observe(name, own, monitorFacts(system, name), silentSinceMs.get(name) ?? null, nowMs);
+      if (seen.silentSinceMs === null) silentSinceMs.delete(name);
+      else silentSinceMs.set(name, seen.silentSinceMs);
+      seen.events.forEach(tell);
+      if (seen.remedy === 'start') startRun(system, name, own.run);
+      if (seen.remedy !== 'revive') continue;
+      // Somebody killed runsv. Its container has lost its voice: it goes too, and both come anew.
+      killRun(system, name);
+      startMonitors(system, [service], soon);
+      tell({ kind: 'exited', service: name, run: own.run, code: 137, atMs: nowMs });
     }
-  }
-
-  /** Somebody killed runsv. Its container has lost its voice: it goes too, and both come anew. */
-  function reviveMonitor(name: string, run: number): void {
-    killRun(system, name);
-    const service = description.services.find((candidate) => candidate.name === name)!;
-    startMonitors(system, [service], () => turn());
-    tell({ kind: 'exited', service: name, run, code: 137, atMs: system.uptimeMs() });
   }
 
   function act(action: Action): void {
     switch (action.kind) {
       case 'start':
-        // When the monitor is not ready yet, observe() tries again.
+        // When the monitor is not ready yet, look() tries again.
         startRun(system, action.service, action.run);
         return;
       case 'signal':
@@ -192,9 +193,24 @@ export function runDaemon(system: System): void {
       system.read(wake, 4096);
       turn();
     });
-    system.onSignal('SIGTERM', () => shutDown('external'));
+    // When all is down there is nothing left to do; init, or its script, waits for us.
+    system.onSignal('SIGTERM', () =>
+      memory.shutdown?.finished === true ? system.exit(0) : shutDown('external'),
+    );
   }
 
+  function listenToKernel(): void {
+    watchKernelLog(system, ({ service, atMs }) => {
+      // Older than what is remembered: told before, to an earlier slipd.
+      if (atMs <= (memory.services[service]?.lastOutOfMemoryMs ?? -1)) return;
+      tell({ kind: 'out-of-memory', service, atMs });
+      soon();
+    });
+  }
+
+  // A client, or a log reader, that goes while it is written to. (A handler, as ignoring would be inherited by every container.)
+  system.onSignal('SIGPIPE', () => undefined);
+  system.onSignal('SIGHUP', () => undefined);
   const accounts = writeAccounts(system, description);
   const directories = [
     ...controlDirectories(accounts.operatorsGid),
@@ -207,9 +223,14 @@ export function runDaemon(system: System): void {
     ready = true;
     listen();
     memory = adopt(system, description, memory);
+    // A shutdown whose last step nobody saw is finished once more.
+    if (memory.shutdown !== null) memory = { ...memory, shutdown: { ...memory.shutdown, finished: false } };
     const asked = requestedShutdown(system);
     if (asked !== undefined) tell({ kind: 'shutdown', action: asked });
     turn();
+    endLeftovers(system);
+    // Not while the machine boots: the log of a boot is long, and kills are remembered by it.
+    system.after(KERNEL_LOG_DELAY_MS, listenToKernel);
     serveControl(
       system,
       { description, status, tell: (event) => (tell(event), soon()), whenSettled, shutDown },

@@ -9,22 +9,12 @@
 import { MACHINE_PATHS, type MachineService } from '../../spec/machine.ts';
 import type { System } from '../system/system.ts';
 import { ENVIRONMENT, PATHS, PROGRAMS } from './paths.ts';
+import type { MonitorFacts } from './plan/observe.ts';
 
 export const LOG_FILE_BYTES = 256 * 1024;
 export const LOG_FILES = 4;
 /** Containers get the usual limits of a service, not those of slipd, which are small so that its forks are cheap. */
 const OPEN_FILES = { soft: 1024, hard: 524288 };
-
-export interface MonitorFacts {
-  /** runsv is there. */
-  readonly alive: boolean;
-  /** The run script, or crun in its place, is there. */
-  readonly running: boolean;
-  readonly run: number;
-  /** The container's first process; `null` until crun has started it. */
-  readonly pid: number | null;
-  readonly exit: { readonly code: number; readonly atMs: number } | null;
-}
 
 /** Writes the service directories and starts a monitor in each that has none. `ready` is called when the wake FIFO exists. */
 export function startMonitors(system: System, services: readonly MachineService[], ready: () => void): void {

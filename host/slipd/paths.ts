@@ -17,6 +17,8 @@ export const PATHS = {
   shutdown: `${runtime}/shutdown`,
   /** Exists once every service is down: the shutdown script waits for it. */
   stopped: `${runtime}/stopped`,
+  /** Commands that run for clients: `<id>` holds process id and start time. */
+  sessions: `${runtime}/sessions`,
   /** crun's own state, one directory a container. */
   crun: '/run/crun',
   cgroups: '/sys/fs/cgroup/slipway',

@@ -220,6 +220,8 @@ export function createQuickJsSystem(): System {
       return bytes;
     },
 
+    log: (line) => void writeAll(2, encodeUtf8(`${line}\n`)),
+
     arguments: (globalThis as unknown as { scriptArgs: string[] }).scriptArgs.slice(1),
     environment: (name) => std.getenv(name),
     isTerminal: (fd) => os.isatty(fd),

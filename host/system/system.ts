@@ -93,6 +93,9 @@ export interface System {
   decode(bytes: Uint8Array): string;
   randomBytes(count: number): Uint8Array;
 
+  /** For the operator of a machine in trouble: standard error. */
+  log(line: string): void;
+
   readonly arguments: readonly string[];
   environment(name: string): string | undefined;
   isTerminal(fd: number): boolean;

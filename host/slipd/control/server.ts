@@ -12,6 +12,7 @@ import { ENVIRONMENT, PROGRAMS } from '../paths.ts';
 import type { Event } from '../plan/memory.ts';
 import { admit, sweep, type Admitted } from './admission.ts';
 import { connect, type Connection } from './connection.ts';
+import { execProgram } from './exec.ts';
 import { runSession } from './session.ts';
 import { recordShell, shellProgram } from './shell.ts';
 
@@ -157,22 +158,7 @@ export function serveControl(system: System, daemon: Daemon, gid: number): void 
           return finish(
             failed('control.not-running', `${request.service} is not running`, `see: slip services`),
           );
-        const pidFile = `${MACHINE_PATHS.runtime}/exec-${connection.id}`;
-        const argv = [
-          PROGRAMS.crun,
-          'exec',
-          ...(request.terminal === null ? [] : ['--tty', '--env', `TERM=${request.termType}`]),
-          ...(request.user === null ? [] : ['--user', request.user]),
-          '--pid-file',
-          pidFile,
-          request.service,
-          ...request.command,
-        ];
-        return runSession(system, admitted, connection, request, {
-          argv,
-          pidFile,
-          ended: () => void system.remove(pidFile),
-        });
+        return runSession(system, admitted, connection, request, execProgram(system, connection.id, request));
       }
       case 'shell': {
         if (!daemon.description.shell)

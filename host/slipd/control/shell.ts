@@ -1,10 +1,11 @@
 /**
- * `slip shell`: a root shell in the host's own namespaces. With a terminal, crun runs a bundle without namespaces whose root is the
- * host's: that gives the shell a pseudo-terminal of its own, and so job control. Every use is written down.
+ * `slip shell`: a root shell in the host's own namespaces. With a terminal, it runs inside a "container" that has no namespaces and whose
+ * root is the host's: `crun exec` then gives it a pseudo-terminal of its own, and so job control. (`crun run` with a terminal would
+ * mount that on the host's /dev/console.) Every use is written down.
  */
 import { MACHINE_PATHS } from '../../../spec/machine.ts';
 import type { System } from '../../system/system.ts';
-import { ENVIRONMENT, PATHS, PROGRAMS } from '../paths.ts';
+import { ENVIRONMENT, PROGRAMS } from '../paths.ts';
 import type { SessionProgram } from './session.ts';
 
 const LOG_LIMIT_BYTES = 256 * 1024;
@@ -21,18 +22,28 @@ export function shellProgram(
   const shell = session.command.length === 0 ? [PROGRAMS.shell, '-l'] : session.command;
   if (session.terminal === null) return { argv: shell, pidFile: null };
   const bundle = `${MACHINE_PATHS.runtime}/shell/${id}`;
-  system.makeDirectory(bundle, 0o700);
-  system.writeText(`${bundle}/config.json`, JSON.stringify(hostBundle(id, shell, session.termType)));
   const name = `shell-${id}`;
+  system.makeDirectory(bundle, 0o700);
+  system.writeText(`${bundle}/config.json`, JSON.stringify(hostBundle(system, id)));
+  const environment = { ...ENVIRONMENT, TERM: session.termType, SLIP_SHELL: 'host' };
   return {
-    argv: [PROGRAMS.crun, 'run', '--pid-file', `${bundle}/pid`, '--bundle', bundle, name],
+    before: [PROGRAMS.crun, 'run', '--detach', '--bundle', bundle, name],
+    argv: [
+      PROGRAMS.crun,
+      'exec',
+      '--tty',
+      ...Object.entries(environment).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
+      '--pid-file',
+      `${bundle}/pid`,
+      name,
+      ...shell,
+    ],
     pidFile: `${bundle}/pid`,
     ended: () => {
+      // Its control group goes, and with it what the shell left in the background.
+      system.spawn([PROGRAMS.crun, 'delete', '--force', name], { environment: ENVIRONMENT });
       for (const file of ['config.json', 'pid']) system.remove(`${bundle}/${file}`);
       system.remove(bundle);
-      // Killed by force, crun leaves its state behind.
-      if (system.status(`${PATHS.crun}/${name}`) !== undefined)
-        system.spawn([PROGRAMS.crun, 'delete', '--force', name], { environment: ENVIRONMENT });
     },
   };
 }
@@ -56,18 +67,23 @@ function append(system: System, path: string, text: string): void {
   system.close(fd);
 }
 
-/** An OCI configuration that takes nothing away: the host itself, with every capability. */
-function hostBundle(id: string, args: readonly string[], termType: string): unknown {
-  const all = ALL_CAPABILITIES.map((name) => `CAP_${name}`);
+/** An OCI configuration that takes nothing away: the host itself, with every capability that slipd has. */
+function hostBundle(system: System, id: string): unknown {
+  const held = BigInt(
+    `0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(system.readText('/proc/self/status') ?? '')?.[1] ?? '0'}`,
+  );
+  const capabilities = CAPABILITIES.filter((_, bit) => (held >> BigInt(bit)) & 1n).map(
+    (name) => `CAP_${name}`,
+  );
   return {
     ociVersion: '1.0.0',
     process: {
-      terminal: true,
+      terminal: false,
       user: { uid: 0, gid: 0 },
-      args,
-      env: Object.entries({ ...ENVIRONMENT, TERM: termType }).map(([name, value]) => `${name}=${value}`),
+      args: [PROGRAMS.busybox, 'sleep', '2147483647'],
+      env: Object.entries(ENVIRONMENT).map(([name, value]) => `${name}=${value}`),
       cwd: '/',
-      capabilities: { bounding: all, effective: all, permitted: all },
+      capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
       noNewPrivileges: false,
     },
     root: { path: '/', readonly: false },
@@ -76,7 +92,8 @@ function hostBundle(id: string, args: readonly string[], termType: string): unkn
   };
 }
 
-const ALL_CAPABILITIES = (
+/** In the order of their numbers (capabilities(7)). */
+const CAPABILITIES = (
   'CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST ' +
   'NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE ' +
   'SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM ' +

@@ -31,7 +31,6 @@ export function afterExit(
       failures: 0,
       retries: 0,
       notBeforeMs: exit.atMs,
-      restarts: memory.restarts + (again ? 1 : 0),
     };
   }
   const good = memory.startedAtMs !== null && exit.atMs - memory.startedAtMs >= GOOD_RUN_MS;
