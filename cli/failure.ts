@@ -16,7 +16,8 @@ function errorText(error: unknown, debug: boolean): string {
     return [...error.diagnostics.map(formatDiagnostic), `slipway: ${error.message}`].join('\n\n');
   if (error instanceof SlipwayError) {
     const hint = error.hint === undefined ? [] : [`  hint: ${error.hint}`];
-    const trace = debug ? [error.stack ?? '', String(error.cause ?? '')] : [];
+    const cause = error.cause instanceof Error ? (error.cause.stack ?? '') : '';
+    const trace = debug ? [error.stack ?? '', cause] : [];
     return [`slipway: ${error.message}`, ...hint, ...trace].join('\n');
   }
   if (isSystemError(error))
