@@ -6,6 +6,7 @@ import { closePackages, followKernel, type ClosedPackage } from '../debian/closu
 import { findMirrors, type Mirrors } from '../debian/mirror.ts';
 import { BOOT_LOADER_PACKAGE, BOOT_LOADER_SUITE, BUILD_TOOL_PACKAGES } from '../tools/packages.ts';
 import { hostPackages } from '../tree/host-packages.ts';
+import { resolveImages } from './images.ts';
 import type { LockedPackage, LockFile } from './lock-file.ts';
 
 export interface ResolveOptions {
@@ -53,7 +54,7 @@ export async function resolveLock(image: ImageDefinition, options: ResolveOption
     requested: { packages: [...requested], kernel: image.kernel.package, kernelResolved },
     packages: packages.map(lockedPackage),
     tools: tools.map(lockedPackage),
-    images: [],
+    images: await resolveImages(image),
   };
 }
 

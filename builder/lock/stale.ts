@@ -1,4 +1,5 @@
 import type { ImageDefinition } from '../../spec/image.ts';
+import { findLockedImage, imageReferences } from './images.ts';
 import type { LockFile } from './lock-file.ts';
 import { BOOT_LOADER_PACKAGE, BUILD_TOOL_PACKAGES } from '../tools/packages.ts';
 import { requestedPackages } from './resolve.ts';
@@ -17,6 +18,9 @@ export function lockStaleness(image: ImageDefinition, lock: LockFile): readonly 
     ...different('suite', lock.suite, image.distribution.suite),
     ...different('kernel package', lock.requested.kernel, image.kernel.package),
     ...added.map((name) => `package ${name} is not locked`),
+    ...imageReferences(image)
+      .filter((reference) => findLockedImage(image, lock, reference) === undefined)
+      .map((reference) => `image ${reference} is not locked`),
     ...[...BUILD_TOOL_PACKAGES, BOOT_LOADER_PACKAGE]
       .filter((name) => !tools.has(name))
       .map((name) => `build tool ${name} is not locked`),
