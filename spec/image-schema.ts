@@ -119,7 +119,7 @@ const settings = {
   disk: z
     .strictObject({
       sector_size: z
-        .union([z.literal(512), z.literal(4096)])
+        .literal([512, 4096])
         .prefault(512)
         .describe('Sector size of the disk that it is written to, 512 or 4096 bytes.'),
       state_size: sizeSchema
@@ -143,34 +143,32 @@ const settings = {
 /** What a profile lays over an image: the same keys, all of them optional. */
 const profileSchema = z.strictObject(settings).meta({ id: 'profile' });
 
-export const imageSchema = z
-  .strictObject({
-    name: text
-      .regex(
-        /^[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?$/,
-        'a name has lower-case letters, digits, - and . (at most 32)',
-      )
-      .optional()
-      .describe(
-        'Name of the image. The one key that every image needs; one that extends another needs a name of its own.',
-      ),
-    extends: text
-      .min(1)
-      .optional()
-      .describe('Another image definition to start from.')
-      .meta({ examples: ['minimal.yaml'] }),
-    ...settings,
-    profiles: z
-      .record(
-        text.regex(NAME, 'a profile name has lower-case letters, digits, - _ and .'),
-        z.union([profileSchema, z.null()]),
-      )
-      .prefault({})
-      .describe(
-        'By name, what is laid over this image when the profile is chosen. `debug` also adds a console shell and is signed with debug keys.',
-      ),
-  })
-  .meta({ id: 'image' });
+export const imageSchema = z.strictObject({
+  name: text
+    .regex(
+      /^[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?$/,
+      'a name has lower-case letters, digits, - and . (at most 32)',
+    )
+    .optional()
+    .describe(
+      'Name of the image. The one key that every image needs; one that extends another needs a name of its own.',
+    ),
+  extends: text
+    .min(1)
+    .optional()
+    .describe('Another image definition to start from.')
+    .meta({ examples: ['minimal.yaml'] }),
+  ...settings,
+  profiles: z
+    .record(
+      text.regex(NAME, 'a profile name has lower-case letters, digits, - _ and .'),
+      z.union([profileSchema, z.null()]),
+    )
+    .prefault({})
+    .describe(
+      'By name, what is laid over this image when the profile is chosen. `debug` also adds a console shell and is signed with debug keys.',
+    ),
+});
 
 export type ImageInput = z.output<typeof imageSchema>;
 

@@ -94,7 +94,10 @@ export function positionAt(node: Located, path: Path, prefer: 'value' | 'key' = 
     const entry = current.kind === 'map' ? current.entries.get(String(step)) : undefined;
     const next = entry?.value ?? child(current, step);
     if (next === undefined) return position;
-    position = entry !== undefined && (prefer === 'key' || next.kind !== 'scalar') ? entry.keyAt : next.at;
+    position =
+      entry !== undefined && (prefer === 'key' || next.kind !== 'scalar' || isBlank(next))
+        ? entry.keyAt
+        : next.at;
     current = next;
   }
   return position;
@@ -138,6 +141,11 @@ export function listNode(at: Position, items: readonly Located[], tag?: MergeTag
 
 export function textNode(at: Position, text: string): LocatedScalar {
   return { kind: 'scalar', at, value: text, text, octal: false, size: 1 };
+}
+
+/** Nothing stands after the key, so there is no place but the key. */
+function isBlank(node: LocatedScalar): boolean {
+  return node.value === null && node.text === '';
 }
 
 function child(node: Located | undefined, step: string | number): Located | undefined {

@@ -85,7 +85,11 @@ export const signalSchema = z.string().transform((text, context) => {
   if (/^([1-9]|[1-5]\d|6[0-4])$/.test(text))
     return SIGNALS[Number(text) - 1] === undefined ? text : `SIG${SIGNALS[Number(text) - 1]}`;
   if (SIGNALS.includes(name) || /^RTM(IN(\+\d\d?)?|AX(-\d\d?)?)$/.test(name)) return `SIG${name}`;
-  return refuse(context, `'${text}' is no signal`, meant(name, SIGNALS, 'SIG'));
+  return refuse(
+    context,
+    `'${text}' is no signal`,
+    meant(name, SIGNALS, 'SIG') ?? 'write a name such as SIGTERM, or a number',
+  );
 });
 
 /** The name of a service, a named volume or a profile. */

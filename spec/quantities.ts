@@ -70,7 +70,7 @@ export const modeSchema = z
   .string({
     error: ({ input }) =>
       typeof input === 'number'
-        ? `a file mode is octal, and the bare number ${input} does not say so: write it as a quoted '0644' or as 0o644`
+        ? `a file mode is octal, and the bare number ${input} does not say so: write it as a quoted '0${octalOf(input)}' or as 0o${octalOf(input)}`
         : "expected a file mode such as '0644' or 0o644",
   })
   .transform((text, context) =>
@@ -81,6 +81,11 @@ export const modeSchema = z
     ),
   )
   .meta({ title: 'file mode', type: ['string', 'integer'], examples: ['0644', '0755'] });
+
+/** What somebody who wrote a bare number most likely meant, for the advice. */
+function octalOf(input: number): string {
+  return /^[0-7]{3,4}$/.test(String(input)) ? String(input) : '644';
+}
 
 /** The value, or an issue in its place. */
 export function parsed<T>(

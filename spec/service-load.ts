@@ -37,6 +37,8 @@ export async function defineServices(
 }
 
 function serviceInput(reading: Reading, { node }: LocatedService): ServiceInput | undefined {
+  // The file's own check has told so already.
+  if (node.kind !== 'map') return undefined;
   const { value, diagnostics } = parseShape(serviceSchema, withoutResets(node), {
     unsupported: (path) => SERVICE_FILE_WORDS.unsupported?.(['services', '', ...path]),
     noun: (path) => (path.length === 0 ? 'a service' : undefined),

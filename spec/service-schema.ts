@@ -13,7 +13,9 @@ const text = z.string();
 const scalar = z.union([text, z.number(), z.boolean(), z.null()]);
 
 /** Compose's "list or map": `KEY=value` items or a mapping. The loader has made a mapping of texts of both before it gets here. */
-const listOrMap = z.union([z.record(text, scalar), z.array(text)]);
+const listOrMap = z
+  .union([z.record(text, scalar), z.array(text)])
+  .meta({ title: 'mapping, or list of `KEY=value`' });
 
 /** A list of words, or one text that is split like a shell's (no shell runs it). */
 const argv = z

@@ -20,7 +20,7 @@ export type ShapeResult<T> =
   | { readonly value: T; readonly diagnostics: readonly Diagnostic[] }
   | { readonly value?: undefined; readonly diagnostics: readonly Diagnostic[] };
 
-/** Parses a located tree. Keys that begin with `x-` are allowed wherever keys are fixed, and dropped. */
+/** Parses a located tree. Keys that begin with `x-` are allowed wherever keys are fixed, and dropped; but not one that is meant to be `x-slipway`. */
 export function parseShape<S extends z.ZodType>(
   schema: S,
   node: Located,
@@ -41,7 +41,12 @@ function keysAt(schema: unknown, path: Path): readonly string[] {
     const next = current.map((type) => inner(type, step)).flatMap(unwrap);
     current = next;
   }
-  return current.flatMap((type) => (type instanceof z.ZodObject ? Object.keys(type.shape) : []));
+  return current.flatMap((type) => {
+    if (type instanceof z.ZodObject) return Object.keys(type.shape);
+    return type instanceof z.ZodRecord && type.keyType instanceof z.ZodEnum
+      ? type.keyType.options.map(String)
+      : [];
+  });
 }
 
 function inner(type: unknown, step: string | number): unknown {
@@ -79,7 +84,7 @@ function dropExtensions(plain: unknown, issues: readonly Issue[], at: readonly P
       (value, step) => (value as Record<PropertyKey, unknown>)[step],
       plain,
     );
-    for (const key of issue.keys.filter((name) => name.startsWith('x-'))) {
+    for (const key of issue.keys.filter(isExtension)) {
       dropped = Reflect.deleteProperty(holder as object, key) || dropped;
     }
   }
@@ -96,10 +101,14 @@ function diagnose(
   const path: Path = [...at, ...issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step))];
   const node = nodeAt(root, path);
   const position = positionAt(root, path);
+  if (node === undefined && path.length > 0 && issue.code !== 'custom') {
+    const message = `'${String(path.at(-1))}' is missing`;
+    return [faultAt(positionAt(root, path.slice(0, -1), 'key'), 'input.missing', message)];
+  }
   switch (issue.code) {
     case 'unrecognized_keys':
       return issue.keys
-        .filter((key) => !key.startsWith('x-'))
+        .filter((key) => !isExtension(key))
         .map((key) => unknownKey(key, path, schema, root, options));
     case 'invalid_union': {
       const best = bestBranch(issue.errors, node);
@@ -116,18 +125,14 @@ function diagnose(
     }
     case 'invalid_type': {
       if (!issue.message.startsWith('Invalid input')) return [faultAt(position, 'input.type', issue.message)];
-      if (node === undefined && path.length > 0) {
-        const message = `'${String(path.at(-1))}' is missing`;
-        return [faultAt(positionAt(root, path.slice(0, -1), 'key'), 'input.missing', message)];
-      }
       const wanted = expectation(issue);
       const hint = quoteHint(wanted === undefined ? [] : [wanted], node);
       return [faultAt(position, 'input.type', mismatch(wanted ?? issue.expected, node), hint)];
     }
     case 'invalid_value': {
-      const values = issue.values.map(String);
+      const values = issue.values;
       const written = node?.kind === 'scalar' ? node.text : '';
-      const meant = nearest(written, values);
+      const meant = nearest(written, values.map(String));
       return [
         faultAt(
           position,
@@ -166,6 +171,14 @@ function unknownKey(
   }
   const known = keysAt(schema, path);
   const meant = nearest(key, known);
+  if (key === 'x-slipway') {
+    return faultAt(
+      position,
+      'input.unknown-key',
+      "'x-slipway' belongs under a service",
+      'move it below the name of the service',
+    );
+  }
   const holder = path.filter((step) => typeof step === 'string').at(-1);
   const place = options.noun?.(path) ?? (holder === undefined ? 'this file' : `'${holder}'`);
   const hint =
@@ -175,6 +188,11 @@ function unknownKey(
         : `known keys: ${known.join(', ')}`
       : `did you mean '${meant}'?`;
   return faultAt(position, 'input.unknown-key', `'${key}' is no key of ${place}`, hint);
+}
+
+/** Somebody else's extension. What looks like ours but is not at its place, or not spelt right, must not be dropped in silence. */
+function isExtension(key: string): boolean {
+  return key.startsWith('x-') && nearest(key, ['x-slipway']) === undefined;
 }
 
 /** Without the prototype's: `constructor` is no key of ours. */
@@ -187,9 +205,7 @@ function bestBranch(
   branches: readonly (readonly Issue[])[],
   node: Located | undefined,
 ): readonly Issue[] | undefined {
-  const fitting = branches.filter(
-    (branch) => !branch.some((issue) => issue.path.length === 0 && issue.code === 'invalid_type'),
-  );
+  const fitting = branches.filter((branch) => !branch.some(isMisfit));
   if (fitting.length === 0 && node !== undefined) {
     // A type fault that speaks for itself (a bare number as file mode) is better than "expected text".
     return branches.find((branch) =>
@@ -199,8 +215,15 @@ function bestBranch(
   return [...fitting].sort((a, b) => a.length - b.length)[0];
 }
 
+/** Whether an issue says that the outermost type is another one. */
+function isMisfit(issue: Issue): boolean {
+  if (issue.path.length > 0) return false;
+  if (issue.code === 'invalid_union') return issue.errors.every((branch) => branch.some(isMisfit));
+  return issue.code === 'invalid_type';
+}
+
 function expectation(issue: Issue): string | undefined {
-  if (issue.code === 'invalid_value') return oneOf(issue.values.map(String));
+  if (issue.code === 'invalid_value') return oneOf(issue.values);
   return issue.code === 'invalid_type' ? (TYPE_NAMES[issue.expected] ?? issue.expected) : undefined;
 }
 
@@ -241,8 +264,9 @@ function described(node: Located | undefined): string {
   return typeof node.value === 'number' ? `the number ${node.text}` : node.text;
 }
 
-function oneOf(values: readonly string[]): string {
-  return values.length === 1 ? `'${values[0]}'` : `one of ${values.map((value) => `'${value}'`).join(', ')}`;
+function oneOf(values: readonly unknown[]): string {
+  const shown = values.map((value) => (typeof value === 'string' ? `'${value}'` : String(value)));
+  return shown.length === 1 ? (shown[0] ?? '') : `one of ${shown.join(', ')}`;
 }
 
 function plainMessage(issue: Issue, node: Located | undefined): string {

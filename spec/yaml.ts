@@ -84,7 +84,7 @@ export function parseYaml(path: string, display: string, content: Uint8Array | s
   };
   if (second !== undefined) {
     const message = 'a second YAML document begins here';
-    const position = at([Math.max(0, second.range[0] - 1)]);
+    const position = at([tokens.filter(({ type }) => type === 'document')[1]?.offset ?? second.range[0]]);
     diagnostics.push(
       faultAt(position, 'yaml.documents', message, 'one file holds one document: remove the `---`'),
     );
@@ -115,7 +115,9 @@ export function parseYaml(path: string, display: string, content: Uint8Array | s
   const root = convert(document.contents, converter, 0);
   if (root.size > YAML_LIMITS.nodes)
     return refuse('the file holds too many values once its aliases are written out');
-  return { source, root, diagnostics };
+  // A key that stands twice leaves the rest readable; anything else makes what follows guesswork.
+  const readable = diagnostics.every(({ code }) => code === 'yaml.duplicate-key');
+  return readable ? { source, root, diagnostics } : { source, diagnostics };
 }
 
 function convert(node: Node | null, c: Converter, depth: number): Located {
