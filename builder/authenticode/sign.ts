@@ -47,7 +47,7 @@ export function removeSignatures(image: Uint8Array): Uint8Array {
   if (pe.security.offset + pe.security.size !== image.length) {
     throw new SlipwayError('pe.invalid', 'there is something behind the signatures of the PE image');
   }
-  const result = image.slice(0, pe.security.offset);
+  const result = Uint8Array.from(image.subarray(0, pe.security.offset));
   result.fill(0, pe.securityEntryOffset, pe.securityEntryOffset + 8);
   return result;
 }

@@ -22,6 +22,7 @@ const LONG_NAME = 0x0f;
 const DIRECTORY = 0x10;
 const VOLUME_LABEL = 0x08;
 const MAX_FILES = 10_000;
+const MAX_DIRECTORIES = 1000;
 const MAX_FILE_BYTES = 512 * 1024 * 1024;
 const MAX_DIRECTORY_BYTES = 2 * 1024 * 1024;
 
@@ -68,6 +69,7 @@ async function walk(
   seen: Set<number>,
 ): Promise<void> {
   if (seen.has(cluster)) throw invalid('a directory contains itself');
+  if (seen.size > MAX_DIRECTORIES) throw invalid('it has too many directories');
   seen.add(cluster);
   const data = await readChain(fat, cluster, undefined);
   let longName = '';

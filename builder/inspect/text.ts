@@ -104,7 +104,8 @@ function rootLines(root: RootReport): string[] {
         service.dependsOn.join(', '),
       ]),
     ]),
-    `${root.packages.length} packages: ${root.packages.map(({ name, version }) => `${name} ${version}`).join(', ')}`,
+    `${root.packages.length} packages`,
+    ...indent(wrapped(root.packages.map(({ name, version }) => `${name} ${version}`))),
     ...problemLines(root.problems),
   ];
 }
@@ -126,6 +127,17 @@ function columns(rows: readonly (readonly string[])[]): string[] {
       .join('  ')
       .trimEnd(),
   );
+}
+
+/** Words separated by commas, in lines of about 100 characters. */
+function wrapped(words: readonly string[]): string[] {
+  const result: string[] = [];
+  for (const word of words) {
+    const last = result.at(-1);
+    if (last === undefined || last.length + word.length > 98) result.push(word);
+    else result[result.length - 1] = `${last}, ${word}`;
+  }
+  return result;
 }
 
 function indent(texts: readonly string[]): string[] {

@@ -134,7 +134,7 @@ function withoutSymbols(image: Uint8Array): Uint8Array {
       hint: 'strip the stub first',
     });
   }
-  const result = image.slice(0, offset);
+  const result = Uint8Array.from(image.subarray(0, offset));
   const view = viewOf(result);
   view.setUint32(pe.coffOffset + 8, 0, true);
   view.setUint32(pe.coffOffset + 12, 0, true);
