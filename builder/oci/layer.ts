@@ -74,19 +74,27 @@ async function unpackLayer(
             await pipeline(source, compressed.stream.resume());
             await pipeline(createReadStream(plain), uncompressed.stream, tar);
           });
-  const [entries] = await Promise.all([indexed, steps]).catch((error: unknown) => {
-    if (error instanceof SlipwayError) throw error;
-    throw new SlipwayError(
-      'oci.invalid',
-      `layer ${layer.digest ?? layer.diffId} is damaged: ${String(error)}`,
-      {
-        cause: error,
-      },
-    );
-  });
+  const results = await Promise.allSettled([indexed, steps]);
+  throwFirst(results, layer);
   if (layer.digest !== undefined && compressed.digest() !== layer.digest) throw wrongDigest(layer.digest);
   if (uncompressed.digest() !== layer.diffId) throw wrongDigest(layer.diffId);
-  await writeFile(join(directory, 'index.json'), JSON.stringify(entries));
+  await writeFile(join(directory, 'index.json'), JSON.stringify(await indexed));
+}
+
+/** One end's fault breaks the other end too: ours says what is wrong, the stream's only that it ended early. */
+function throwFirst(results: readonly PromiseSettledResult<unknown>[], layer: ImageLayer): void {
+  const reasons = results.flatMap((result) =>
+    result.status === 'rejected' ? [result.reason as unknown] : [],
+  );
+  const own = reasons.find((reason) => reason instanceof SlipwayError);
+  if (own !== undefined) throw own;
+  if (reasons.length === 0) return;
+  const [cause] = reasons;
+  throw new SlipwayError(
+    'oci.invalid',
+    `layer ${layer.digest ?? layer.diffId} is damaged: ${String(cause)}`,
+    { cause },
+  );
 }
 
 async function unpackZstd(
