@@ -116,7 +116,7 @@ async function writeConfiguration(options: ArchiveOptions): Promise<string> {
   const sources = options.suites.flatMap((suite) =>
     mirrorsOf(options.mirrors, suite)
       .slice(0, 1)
-      .map((mirror) => `deb [signed-by=${keyring}] ${mirror} ${suite} main`),
+      .map((mirror) => `deb [signed-by=${keyring}] ${copied(mirror)} ${suite} main`),
   );
   const sourceList = join(directory, 'sources.list');
   await writeFileAtomic(sourceList, `${sources.join('\n')}\n`);
@@ -149,6 +149,11 @@ async function writeConfiguration(options: ArchiveOptions): Promise<string> {
   const path = join(directory, 'apt.conf');
   await writeFileAtomic(path, `${configuration.join('\n')}\n`);
   return path;
+}
+
+/** apt would leave the index of a `file:` mirror where it is. */
+function copied(mirror: string): string {
+  return mirror.replace(/^file:/, 'copy:');
 }
 
 async function update(configuration: string, options: ArchiveOptions): Promise<void> {

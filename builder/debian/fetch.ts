@@ -1,5 +1,5 @@
 /** Locked packages -> files in the cache, verified. */
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cacheRoot, publish, temporaryName } from '../cache/directory.ts';
@@ -48,10 +48,15 @@ export async function fetchPackages(
   context: FetchContext,
 ): Promise<readonly string[]> {
   const missing = [...new Map(packages.map((item) => [item.sha256, item])).values()].filter(
-    (item) => !existsSync(objectPath(item.sha256)),
+    (item) => !isCached(item),
   );
   if (missing.length > 0) await fetchMissing(missing, context);
   return packages.map((item) => objectPath(item.sha256));
+}
+
+/** The name is only given to verified files; a machine that lost power may still have cut one short. */
+function isCached({ sha256, sizeBytes }: LockedPackage): boolean {
+  return statSync(objectPath(sha256), { throwIfNoEntry: false })?.size === sizeBytes;
 }
 
 const PARALLEL = 4;

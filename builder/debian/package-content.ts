@@ -63,7 +63,10 @@ async function unpack(debPath: string, tarPath: string): Promise<void> {
   } catch (cause) {
     const text = cause instanceof Error ? cause.message : String(cause);
     if (/No space left/.test(text)) throw diskFull(cause);
-    throw new SlipwayError('debian.bad-package', `${debPath} cannot be unpacked: ${text}`, { cause });
+    throw new SlipwayError('debian.bad-package', `${debPath} cannot be unpacked: ${text}`, {
+      hint: 'it is damaged: remove this file, and it is fetched anew',
+      cause,
+    });
   }
 }
 

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { SlipwayError } from '../../spec/error.ts';
 import type { Architecture } from '../../spec/image.ts';
 import { cachedDirectory } from '../cache/directory.ts';
+import { diskFull, isDiskFull } from '../debian/disk-full.ts';
 import { fetchPackages, type FetchContext } from '../debian/fetch.ts';
 import { findMirrors } from '../debian/mirror.ts';
 import { openPackage, type PackageContent, type PackageEntry } from '../debian/package-content.ts';
@@ -41,6 +42,8 @@ export async function openToolbox(
   const root = await cachedDirectory('tools', { id, layout: LAYOUT }, async (directory) => {
     const paths = await fetchPackages(locked, context);
     for (const path of paths) await unpack(await openPackage(path), directory);
+  }).catch((error: unknown) => {
+    throw isDiskFull(error) ? diskFull(error) : error;
   });
   const libraries = await libraryFolders(root);
   return {

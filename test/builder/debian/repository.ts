@@ -44,7 +44,9 @@ export async function startRepository(): Promise<TestRepository> {
   const requests: string[] = [];
   const faults: TestRepository['faults'] = new Map();
   const server = createServer((request, response) => {
-    const path = decodeURIComponent(request.url ?? '').slice(1);
+    // A proxy is asked for whole addresses.
+    const { pathname } = new URL(request.url ?? '/', 'http://archive.invalid');
+    const path = decodeURIComponent(pathname).slice(1);
     const range = request.headers.range;
     requests.push(`${request.method} ${path}${range === undefined ? '' : ` ${range}`}`);
     const fault = faults.get(path);
