@@ -1,7 +1,7 @@
 /** Atomic writes, and the cache's places. Nothing half-written ever stands under a final name. */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -59,6 +59,7 @@ export async function cachedDirectory(
   const digest = createHash('sha256').update(JSON.stringify(key)).digest('hex');
   const final = join(cacheRoot(), kind, digest);
   if (existsSync(final)) return final;
+  await removeAbandoned(join(cacheRoot(), kind));
   const temporary = temporaryName(final);
   await mkdir(temporary, { recursive: true });
   try {
@@ -70,4 +71,18 @@ export async function cachedDirectory(
     throw error;
   }
   return final;
+}
+
+const ABANDONED_MS = 24 * 3600 * 1000;
+
+/** Clears away what interrupted processes left in a folder of the cache: nothing is in the making for a day. */
+export async function removeAbandoned(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((): string[] => []);
+  for (const name of names.filter((each) => each.endsWith('.tmp'))) {
+    const path = join(folder, name);
+    const status = await stat(path).catch(() => undefined);
+    if (status !== undefined && Date.now() - status.mtimeMs > ABANDONED_MS) {
+      await rm(path, { recursive: true, force: true });
+    }
+  }
 }

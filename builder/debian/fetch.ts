@@ -1,8 +1,8 @@
 /** Locked packages -> files in the cache, verified. */
 import { statSync } from 'node:fs';
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { cacheRoot, publish, temporaryName } from '../cache/directory.ts';
+import { cacheRoot, publish, removeAbandoned, temporaryName } from '../cache/directory.ts';
 import type { LockedPackage } from '../lock/lock-file.ts';
 import { download, DownloadError, type DownloadFault } from './download.ts';
 import { isDiskFull } from './disk-full.ts';
@@ -62,7 +62,8 @@ function isCached({ sha256, sizeBytes }: LockedPackage): boolean {
 const PARALLEL = 4;
 
 async function fetchMissing(missing: readonly LockedPackage[], context: FetchContext): Promise<void> {
-  await removeAbandoned();
+  await mkdir(partialFolder(), { recursive: true });
+  await removeAbandoned(partialFolder());
   const totalBytes = missing.reduce((sum, item) => sum + item.sizeBytes, 0);
   let fetchedBytes = 0;
   let mirrors: Promise<Mirrors> | undefined;
@@ -131,16 +132,4 @@ async function fetchOne(
 
 function partialFolder(): string {
   return join(cacheRoot(), 'objects', 'partial');
-}
-
-const ABANDONED_MS = 24 * 3600 * 1000;
-
-/** What an interrupted process left behind; nobody fetches one file for a day. */
-async function removeAbandoned(): Promise<void> {
-  await mkdir(partialFolder(), { recursive: true });
-  for (const name of await readdir(partialFolder())) {
-    const path = join(partialFolder(), name);
-    const status = await stat(path).catch(() => undefined);
-    if (status !== undefined && Date.now() - status.mtimeMs > ABANDONED_MS) await rm(path, { force: true });
-  }
 }
