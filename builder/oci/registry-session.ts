@@ -3,6 +3,10 @@ import { SlipwayError } from '../../spec/error.ts';
 import { isLoopback } from './reference.ts';
 
 const TIMEOUT_MS = 30_000;
+const LATE = `nothing came for ${TIMEOUT_MS / 1000} s`;
+/** A connection that was kept open may be closed by the registry just as it is used again. */
+const ATTEMPTS = 3;
+const PAUSE_MS = 200;
 
 /** Holds the token that the registry's own authority gave (distribution's token authentication). */
 export class RegistrySession {
@@ -44,12 +48,17 @@ export class RegistrySession {
   async *body(response: Response): AsyncGenerator<Uint8Array> {
     const reader = response.body?.getReader();
     if (reader === undefined) return;
-    for (;;) {
-      const { done, value } = await this.#inTime(
-        reader.read() as Promise<{ done: boolean; value?: Uint8Array }>,
-      );
-      if (done) return;
-      if (value !== undefined) yield value;
+    try {
+      for (;;) {
+        const { done, value } = await this.#inTime(
+          reader.read() as Promise<{ done: boolean; value?: Uint8Array }>,
+        );
+        if (done) return;
+        if (value !== undefined) yield value;
+      }
+    } finally {
+      // Whoever has seen enough lets the rest go.
+      await reader.cancel().catch(() => undefined);
     }
   }
 
@@ -92,21 +101,24 @@ export class RegistrySession {
   }
 
   async #fetch(url: string, headers: Readonly<Record<string, string>>): Promise<Response> {
-    const controller = new AbortController();
-    const timer = setTimeout(() => controller.abort(), TIMEOUT_MS);
-    try {
-      return await fetch(url, { headers, signal: controller.signal });
-    } catch (error) {
-      throw this.#unreachable(error);
-    } finally {
-      clearTimeout(timer);
+    for (let attempt = 1; ; attempt++) {
+      const controller = new AbortController();
+      const timer = setTimeout(() => controller.abort(new Error(LATE)), TIMEOUT_MS);
+      try {
+        return await fetch(url, { headers, signal: controller.signal });
+      } catch (error) {
+        if (attempt === ATTEMPTS || controller.signal.aborted) throw this.#unreachable(error);
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * attempt));
+      } finally {
+        clearTimeout(timer);
+      }
     }
   }
 
   async #inTime<T>(work: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`nothing came for ${TIMEOUT_MS / 1000} s`)), TIMEOUT_MS);
+      timer = setTimeout(() => reject(new Error(LATE)), TIMEOUT_MS);
     });
     try {
       return await Promise.race([work, late]);
