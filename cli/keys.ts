@@ -2,9 +2,11 @@
 import { Command } from 'commander';
 import { SlipwayError } from '../spec/error.ts';
 import { initKeys } from '../builder/keys/init.ts';
+import { KEY_SETS, type KeySetName } from '../builder/keys/directory.ts';
+import { renewLeaf, type LeafOptions } from '../builder/keys/leaf.ts';
 import { listKeys, type ListedKey } from '../builder/keys/list.ts';
 import { PASSPHRASE_VARIABLE, passphraseSource } from '../builder/keys/passphrase.ts';
-import { askNewPassphrase } from './passphrase.ts';
+import { askNewPassphrase, askPassphrase } from './passphrase.ts';
 
 const DEFAULT_KEYS_DIRECTORY = process.env['SLIPWAY_KEYS'] ?? 'keys';
 
@@ -12,7 +14,8 @@ export function keysCommand(): Command {
   return new Command('keys')
     .description('Makes and lists the keys that images are signed with.')
     .addCommand(initCommand())
-    .addCommand(listCommand());
+    .addCommand(listCommand())
+    .addCommand(leafCommand());
 }
 
 function initCommand(): Command {
@@ -55,6 +58,65 @@ function listCommand(): Command {
       if (options.json === true) return printJson(directory, keys);
       process.stdout.write(`${table(keys)}\n`);
     });
+}
+
+function leafCommand(): Command {
+  return new Command('leaf')
+    .description(
+      'Replaces the leaf that signs, for a new release line or a key in an HSM. Needs the private key of the CA (db.key).',
+    )
+    .argument('<name>', 'CN= of its certificate, for instance "image signing 2"')
+    .argument('[directory]', 'keys directory', DEFAULT_KEYS_DIRECTORY)
+    .option('--set <set>', 'release or debug', 'release')
+    .option('--passphrase-file <file>', 'opens the private key of the CA')
+    .option('--public-key <file>', 'PEM of a public key whose private half lives elsewhere; needs --signer')
+    .option(
+      '--signer <program>',
+      'signs with it: digest on stdin, raw signature on stdout (arguments: keys.json)',
+    )
+    .option('--signer-environment <names...>', 'environment variables that it is given')
+    .action(async (name: string, directory: string, flags: LeafFlags) => {
+      const { retired } = await renewLeaf(directory, {
+        set: setNamed(flags.set),
+        commonName: name,
+        passphrase: passphraseSource({
+          ...(flags.passphraseFile === undefined ? {} : { file: flags.passphraseFile }),
+          prompt: () => askPassphrase(),
+        }),
+        ...externalKey(flags),
+      });
+      process.stdout.write(
+        `${directory} signs as "${name}" from now on. The old leaf's certificate is ${retired}: keep it, dbx wants it.\n`,
+      );
+    });
+}
+
+interface LeafFlags {
+  readonly set: string;
+  readonly passphraseFile?: string;
+  readonly publicKey?: string;
+  readonly signer?: string;
+  readonly signerEnvironment?: readonly string[];
+}
+
+function setNamed(name: string): KeySetName {
+  const set = KEY_SETS.find((candidate) => candidate === name);
+  if (set !== undefined) return set;
+  throw new SlipwayError('usage.set', `--set is ${KEY_SETS.join(' or ')}, not ${name}`);
+}
+
+function externalKey(flags: LeafFlags): Pick<LeafOptions, 'external'> {
+  const { publicKey, signer, signerEnvironment } = flags;
+  if (publicKey === undefined && signer === undefined) return {};
+  if (publicKey === undefined || signer === undefined) {
+    throw new SlipwayError('usage.signer', '--public-key and --signer belong together');
+  }
+  return {
+    external: {
+      publicKeyFile: publicKey,
+      signer: { command: [signer], environment: [...(signerEnvironment ?? [])], timeoutSeconds: 120 },
+    },
+  };
 }
 
 interface InitFlags {

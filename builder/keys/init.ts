@@ -129,7 +129,8 @@ function commonName(set: KeySetName, role: KeyRole): string {
   return set === 'debug' ? `DEBUG ${names[role]} (not for production)` : names[role];
 }
 
-function yearsLater(date: Date, years: number): Date {
+/** The same day, years later. */
+export function yearsLater(date: Date, years: number): Date {
   const result = new Date(date);
   result.setUTCFullYear(result.getUTCFullYear() + years);
   return result;
