@@ -7,12 +7,11 @@ import { fetchPackages, type FetchContext } from '../debian/fetch.ts';
 import { findMirrors } from '../debian/mirror.ts';
 import { openPackage } from '../debian/package-content.ts';
 import type { LockedPackage, LockFile } from '../lock/lock-file.ts';
-import type { ImageConfig } from '../oci/image-config.ts';
 import { parseSeccompProfile, type SeccompProfile } from '../oci/seccomp/profile.ts';
 import type { Progress } from '../progress.ts';
 import { openToolbox, type Toolbox } from '../tools/toolbox.ts';
-import type { TreeEntry } from '../tree/entry.ts';
 import { indexPackages, type OpenedPackage, type PackageIndex } from '../tree/package-index.ts';
+import { openServiceImages, type ServiceImage } from './images.ts';
 
 export interface BuildInputs {
   readonly index: PackageIndex;
@@ -23,14 +22,6 @@ export interface BuildInputs {
   readonly images: ReadonlyMap<string, ServiceImage>;
   /** Seccomp profiles of the services' own, by path. */
   readonly seccompProfiles: ReadonlyMap<string, SeccompProfile>;
-}
-
-export interface ServiceImage {
-  readonly reference: string;
-  /** Digest of its manifest, `sha256:...`. */
-  readonly digest: string;
-  readonly config: ImageConfig;
-  readonly entries: readonly TreeEntry[];
 }
 
 export const TRIPLET = { amd64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' } as const;
@@ -57,7 +48,7 @@ export async function openInputs(
     packages,
     kernel,
     toolbox,
-    images: new Map(),
+    images: await openServiceImages(image, lock, toolbox, progress),
     seccompProfiles: await readSeccompProfiles(image),
   };
 }
