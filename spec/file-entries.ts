@@ -63,12 +63,14 @@ async function expand(
   for (const found of await reading.files.list(source)) {
     const below = `${path === '/' ? '' : path}/${found.path}`;
     const full = `${source}/${found.path}`;
-    if (found.kind === 'symlink') entries.push({ path: below, mode: 0o777, uid, gid, target: found.target });
-    else if (found.kind === 'file') {
+    if (found.kind === 'file') {
       reading.sources.add(full);
       // Of the workstation's modes only "executable" counts: it is all that version control keeps.
       entries.push({ path: below, mode: found.executable ? 0o755 : 0o644, uid, gid, source: full });
-    } else fault('source', `${full} is neither a file nor a link`);
+    } else {
+      const what = found.kind === 'symlink' ? 'a symbolic link' : 'neither a file nor a folder';
+      fault('source', `${full} is ${what}`, 'only files are taken: put a copy in its place');
+    }
   }
   return { entries, fromFolder: true };
 }

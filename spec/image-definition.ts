@@ -34,6 +34,8 @@ export async function defineImage(
   }
   if (value?.name === undefined) return undefined;
   checkUsers(reading, layers, value);
+  const files = await fileEntries(reading, value.host.files, settings, ['host', 'files']);
+  checkHostFiles(reading, layers, value);
   return {
     file: layers.file,
     name: value.name,
@@ -53,7 +55,7 @@ export async function defineImage(
     },
     host: {
       packages: value.host.packages,
-      files: await fileEntries(reading, value.host.files, settings, ['host', 'files']),
+      files,
       shell: value.host.shell,
       gateSoakMs: value.host.gate_soak,
     },
@@ -107,5 +109,25 @@ function checkUsers(reading: Reading, layers: ImageLayers, value: ImageInput): v
       }
       owners.set(what, name);
     }
+  });
+}
+
+/** What the machine mounts over the root: a file there would never be seen. */
+const MOUNTED = ['dev', 'proc', 'run', 'sys', 'tmp', 'var'];
+
+function checkHostFiles(reading: Reading, layers: ImageLayers, value: ImageInput): void {
+  value.host.files.forEach(({ path }, index) => {
+    const top = path.split('/')[1] ?? '';
+    if (!MOUNTED.includes(top)) return;
+    const at = positionAt(layers.settings, ['host', 'files', index, 'path']);
+    const hint = 'files of the host lie in the read-only root: use /etc, /usr or /opt';
+    reading.diagnostics.push(
+      faultAt(
+        at,
+        'image.hidden-file',
+        `the machine mounts something over /${top}, so ${path} would not be seen`,
+        hint,
+      ),
+    );
   });
 }

@@ -1,7 +1,7 @@
 /** An image definition as it is written. The type, the validator, the JSON Schema and the reference page derive from here. */
 import { z } from 'zod';
 import { ALIGNMENT_BYTES } from './layout.ts';
-import { NAME } from './names.ts';
+import { NAME, refuse } from './names.ts';
 import { fileSchema, packageSchema } from './package-schema.ts';
 import { durationSchema, sizeSchema } from './quantities.ts';
 import { serviceSchema } from './service-schema.ts';
@@ -39,7 +39,32 @@ export const userSchema = z.strictObject({
 });
 
 const SUITE = /^[a-z][a-z0-9.-]*$/;
-const ARGUMENT = /^[\x21-\x7e]+$/;
+
+/** Parameters of the signed baseline: an image that changed them would not find its root, or undo what protects it. */
+const OWN_PARAMETERS = [
+  ...[
+    '--',
+    'gpt',
+    'init',
+    'initrd',
+    'lockdown',
+    'module.sig_enforce',
+    'rdinit',
+    'root',
+    'rootflags',
+    'rootfstype',
+  ],
+  'roothash',
+];
+
+const kernelArgument = text.transform((argument, context) => {
+  if (!/^[\x21-\x7e]+$/.test(argument) || argument.includes('"')) {
+    return refuse(context, 'expected one argument without spaces and quotes; write one list entry for each');
+  }
+  const name = argument.split('=')[0] ?? '';
+  if (!OWN_PARAMETERS.includes(name)) return argument;
+  return refuse(context, `'${name}' is set by Slipway, and signed`, 'remove it: see how the machine boots');
+});
 
 const settings = {
   version: text
@@ -77,7 +102,7 @@ const settings = {
         .describe('Modules beyond those that every image needs; what they depend on comes by itself.')
         .meta({ examples: [['wireguard', 'dm_crypt']] }),
       command_line: z
-        .array(text.regex(ARGUMENT, 'expected one argument without spaces; write one list entry for each'))
+        .array(kernelArgument)
         .prefault([])
         .describe('Kernel arguments beyond the signed ones that every image has.')
         .meta({ examples: [['console=ttyS0']] }),

@@ -17,7 +17,7 @@ export interface ImageUser {
   readonly sshAuthorizedKeys: readonly string[];
 }
 
-/** A literal file of the image's own: exactly one of `content`, `source` (path on the workstation, resolved) and `target`. */
+/** A literal file of the image's own: exactly one of `content` and `source` (path on the workstation, resolved). */
 export interface FileEntry {
   readonly path: string;
   readonly mode: number;
@@ -25,8 +25,6 @@ export interface FileEntry {
   readonly gid: number;
   readonly content?: string;
   readonly source?: string;
-  /** It is a symbolic link to this. Only files out of a folder are. */
-  readonly target?: string;
 }
 
 /** An image definition after `extends`, `include`, profiles and defaults: what the builder builds. */

@@ -1,11 +1,10 @@
 /** The loaders' one door to the workstation's files: tests hand in a map, everything else uses the disk. */
-import { readFile, readdir, readlink, stat } from 'node:fs/promises';
+import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export type FolderEntry =
   | { readonly kind: 'file'; readonly path: string; readonly executable: boolean }
-  | { readonly kind: 'symlink'; readonly path: string; readonly target: string }
-  | { readonly kind: 'other'; readonly path: string };
+  | { readonly kind: 'symlink' | 'other'; readonly path: string };
 
 export interface InputFiles {
   /** Rejects with a Node error (`code` ENOENT, EACCES, EISDIR) when it cannot. */
@@ -37,7 +36,7 @@ async function listFolder(folder: string): Promise<readonly FolderEntry[]> {
       .map(async (entry): Promise<FolderEntry> => {
         const absolute = join(entry.parentPath, entry.name);
         const path = absolute.slice(folder.length + 1);
-        if (entry.isSymbolicLink()) return { kind: 'symlink', path, target: await readlink(absolute) };
+        if (entry.isSymbolicLink()) return { kind: 'symlink', path };
         if (!entry.isFile()) return { kind: 'other', path };
         return { kind: 'file', path, executable: ((await stat(absolute)).mode & 0o100) !== 0 };
       }),

@@ -2,8 +2,10 @@
 import { dirname, resolve } from 'node:path';
 import type { Diagnostic } from './diagnostic.ts';
 import type { FileEntry } from './image.ts';
+import { IMAGE_REFERENCE_HINT, isImagePath, isRegistryReference } from './image-reference.ts';
 import { faultAt, positionAt, type Located, type Path, type Position } from './located.ts';
 import type { HealthCheck, RestartPolicy } from './machine.ts';
+import { checkRules, type Fault } from './service-rules.ts';
 import type { RootSource, ServiceDefinition, VolumeMount } from './service.ts';
 import type { ServiceInput } from './service-schema.ts';
 
@@ -30,8 +32,7 @@ export function defineService(parts: ServiceParts, diagnostics: Diagnostic[]): S
   const slipway = input['x-slipway'];
   const restart = restartPolicy(input.restart);
   const healthCheck = healthCheckOf(input, fault);
-  checkType(input, restart, healthCheck, fault);
-  checkSysctls(input, fault);
+  checkRules(input, { restart, healthCheck }, fault);
   return {
     name,
     file,
@@ -85,8 +86,6 @@ export function defineService(parts: ServiceParts, diagnostics: Diagnostic[]): S
   };
 }
 
-type Fault = (path: Path, message: string, hint?: string, prefer?: 'value' | 'key') => void;
-
 /** `key: value`, or nothing: with exactOptionalPropertyTypes an absent key is not `undefined`. */
 function optional<K extends string, T>(key: K, value: T | undefined): { [P in K]?: T } {
   return value === undefined ? {} : ({ [key]: value } as { [P in K]: T });
@@ -117,8 +116,11 @@ function rootOf(input: ServiceInput, node: Located, fault: Fault): RootSource {
     return { kind: 'packages', packages: [] };
   }
   const { path } = positionAt(node, ['image']).source;
-  const isPath = /^(\.{0,2}\/|\.{1,2}$)/.test(input.image);
-  return { kind: 'image', reference: isPath ? resolve(dirname(path), input.image) : input.image };
+  if (isImagePath(input.image)) return { kind: 'image', reference: resolve(dirname(path), input.image) };
+  if (!isRegistryReference(input.image)) {
+    fault(['image'], `'${input.image}' is no image reference that names its registry`, IMAGE_REFERENCE_HINT);
+  }
+  return { kind: 'image', reference: input.image };
 }
 
 function mountsOf(input: ServiceInput, fault: Fault): readonly VolumeMount[] {
@@ -199,72 +201,6 @@ function healthCheckOf({ healthcheck }: ServiceInput, fault: Fault): HealthCheck
     startPeriodMs: healthcheck.start_period,
     startIntervalMs: healthcheck.start_interval,
   };
-}
-
-function checkType(
-  input: ServiceInput,
-  restart: RestartPolicy,
-  health: HealthCheck | undefined,
-  fault: Fault,
-): void {
-  const { type, gate } = input['x-slipway'];
-  const gateAt = ['x-slipway', 'gate'];
-  if (type === 'service' && gate && health === undefined) {
-    fault(
-      gateAt,
-      'nothing checks this gate: the service has no healthcheck',
-      'add a healthcheck, or remove `gate: true`',
-    );
-  }
-  if (type === 'onshutdown' && gate) fault(gateAt, 'a service that runs at shutdown cannot gate an update');
-  if (type !== 'service' && health !== undefined) {
-    fault(
-      ['healthcheck'],
-      `a service of type ${type} runs once: its exit status tells whether it worked`,
-      undefined,
-      'key',
-    );
-  }
-  if (type !== 'service' && (restart.policy === 'always' || restart.policy === 'unless-stopped')) {
-    fault(
-      ['restart'],
-      `a service of type ${type} runs once: '${restart.policy}' would never let it end`,
-      "write restart: 'no' or on-failure",
-    );
-  }
-}
-
-const NAMESPACED =
-  /^(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\.[a-z_]+)$/;
-
-function checkSysctls(input: ServiceInput, fault: Fault): void {
-  for (const key of Object.keys(input.sysctls)) {
-    const path = ['sysctls', key];
-    if (key.startsWith('net.')) {
-      if (input.network_mode === 'host') {
-        fault(
-          path,
-          `${key} belongs to the network of the machine, which this service shares`,
-          'set it in a service of type onboot that writes /proc/sys',
-          'key',
-        );
-      }
-    } else if (!NAMESPACED.test(key)) {
-      fault(
-        path,
-        `${key} is not a parameter of the container's own namespaces`,
-        'only net.*, fs.mqueue.* and the kernel.* of System V IPC are',
-        'key',
-      );
-    } else if (input.ipc === 'host') {
-      fault(
-        path,
-        `${key} belongs to the IPC namespace of the machine, which this service shares`,
-        undefined,
-        'key',
-      );
-    }
-  }
 }
 
 /** A parsed list-or-map as texts. */

@@ -36,6 +36,15 @@ const limit = z
   ])
   .transform((value) => (value === 'unlimited' ? -1 : Number(value)));
 
+const softAndHard = z
+  .strictObject({
+    soft: limit.describe('The limit.'),
+    hard: limit.describe('How far the service may raise it.'),
+  })
+  .refine(({ soft, hard }) => hard === -1 || (soft !== -1 && soft <= hard), {
+    message: '`soft` exceeds `hard`',
+  });
+
 const decimal = z.union([
   z.number().positive(),
   z
@@ -192,7 +201,7 @@ export const serviceSchema = z
     ipc: z.enum(['host', 'private']).prefault('private').describe('System V IPC and POSIX message queues.'),
     sysctls: listOrMap.prefault({}).describe('Kernel parameters of the own namespaces.'),
     ulimits: z
-      .partialRecord(z.enum(ULIMITS), z.union([limit, z.strictObject({ soft: limit, hard: limit })]))
+      .partialRecord(z.enum(ULIMITS), z.union([limit, softAndHard]))
       .prefault({})
       .describe('Resource limits, one number or `soft` and `hard`.')
       .meta({ examples: [{ nofile: { soft: 1024, hard: 4096 } }] }),

@@ -20,14 +20,13 @@ beforeAll(async () => {
   await chmod(at('ssh/files/bin/run'), 0o711);
   await writeFile(at('ssh/files/note'), '');
   await chmod(at('ssh/files/note'), 0o600);
-  await symlink('run', at('ssh/files/bin/link'));
   await writeFile(at('list.yaml'), '- a\n');
 });
 
 afterAll(() => rm(folder, { recursive: true }));
 
 test('files are told apart by what they hold', async () => {
-  await writeFile(at('other.yaml'), 'services: { a: { image: b } }\n');
+  await writeFile(at('other.yaml'), 'services: { a: { image: ./b } }\n');
   expect(await fileKind(at('image.yaml'))).toBe('image');
   expect(await fileKind(at('ssh/compose.yaml'))).toBe('services');
   expect(await fileKind(at('other.yaml'))).toBe('services');
@@ -35,15 +34,18 @@ test('files are told apart by what they hold', async () => {
   expect(await fileKind(at('none.yaml'))).toBeUndefined();
 });
 
-test('of the modes of the workstation only "executable" counts; links stay links', async () => {
+test('of the modes of the workstation only "executable" counts; links are refused', async () => {
   const { image } = await loadImage(at('image.yaml'));
-  expect(image?.services[0]?.files.map(({ path, mode, target }) => [path, mode.toString(8), target])).toEqual(
-    [
-      ['/bin/link', '777', 'run'],
-      ['/bin/run', '755', undefined],
-      ['/note', '644', undefined],
-    ],
-  );
+  expect(image?.services[0]?.files.map(({ path, mode }) => [path, mode.toString(8)])).toEqual([
+    ['/bin/run', '755'],
+    ['/note', '644'],
+  ]);
+  await symlink('run', at('ssh/files/bin/link'));
+  const { diagnostics } = await loadImage(at('image.yaml'));
+  await rm(at('ssh/files/bin/link'));
+  expect(diagnostics).toMatchObject([
+    { code: 'files.invalid', message: `${at('ssh/files/bin/link')} is a symbolic link` },
+  ]);
 });
 
 describe('validate', () => {

@@ -28,7 +28,7 @@ const name = fc.constantFrom('a', 'web-1', 'db_2', 'x.y');
 
 const service = fc.record(
   {
-    image: fc.constantFrom('busybox', './oci', 'example.org/a/b:1'),
+    image: fc.constantFrom('./oci', 'example.org/a/b:1'),
     command,
     entrypoint: command,
     environment: listOrMap,
@@ -86,7 +86,7 @@ const service = fc.record(
     ipc: fc.constantFrom('host', 'private'),
     ulimits: fc.dictionary(
       fc.constantFrom(...ULIMITS),
-      fc.oneof(limit, fc.record({ soft: limit, hard: limit })),
+      fc.oneof(limit, fc.constantFrom({ soft: 1, hard: '2' }, { soft: 1024, hard: -1 })),
     ),
     mem_limit: size,
     cpus: fc.constantFrom<string | number>(0.5, 2, '1.5'),

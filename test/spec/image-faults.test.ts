@@ -145,7 +145,21 @@ const SHAPE_CASES: readonly Case[] = [
   {
     title: 'a kernel argument with a space',
     yaml: 'name: a\nkernel:\n  command_line: ["a b"]\n',
-    faults: ['3:18 expected one argument without spaces; write one list entry for each'],
+    faults: ['3:18 expected one argument without spaces and quotes; write one list entry for each'],
+  },
+  {
+    title: 'kernel arguments that undo the signed baseline',
+    yaml: 'name: a\nkernel:\n  command_line: [quiet, init=/bin/sh, --, module.sig_enforce=0]\n',
+    faults: [
+      "3:25 'init' is set by Slipway, and signed",
+      "3:39 '--' is set by Slipway, and signed",
+      "3:43 'module.sig_enforce' is set by Slipway, and signed",
+    ],
+  },
+  {
+    title: 'a file of the host that a mount would hide',
+    yaml: 'name: a\nhost:\n  files:\n    - { path: /var/lib/x, content: b }\n',
+    faults: ['4:15 the machine mounts something over /var, so /var/lib/x would not be seen'],
   },
   {
     title: 'users: system numbers, bad keys, twice the same',
@@ -241,7 +255,7 @@ const FILE_CASES: readonly Case[] = [
     yaml: 'name: a\nextends: b.yaml\ninclude: [ssh]\nversion: 1\n',
     others: {
       'b.yaml': 'name: b\ncolour: red\n',
-      'ssh/compose.yaml': 'services:\n  ssh:\n    image: a\n    prots: [1]\n',
+      'ssh/compose.yaml': 'services:\n  ssh:\n    image: ./a\n    prots: [1]\n',
     },
     faults: [
       '4:10 expected a text, found the number 1',

@@ -52,6 +52,21 @@ const CASES: readonly Case[] = [
     "4:40 'hard' is missing",
   ],
   [
+    'a soft limit above the hard one',
+    'ulimits: { nofile: { soft: 5, hard: 4 } }',
+    '4:16 `soft` exceeds `hard`',
+  ],
+  [
+    'a label of crun',
+    'labels: { run.oci.hooks.stdout: x }',
+    "4:15 labels that begin with run.oci. are the container runtime's own",
+  ],
+  [
+    'a shutdown that is tried again',
+    'restart: on-failure\nx-slipway: { type: onshutdown }',
+    '4:14 a service that runs at shutdown is not tried again',
+  ],
+  [
     'a sysctl of the machine',
     'sysctls: { vm.swappiness: 1 }',
     "4:16 vm.swappiness is not a parameter of the container's own namespaces",
@@ -183,7 +198,7 @@ describe('one service', () => {
     const yaml = [
       'services:',
       '  a:',
-      '    image: a',
+      '    image: ./a',
       ...lines.split('\n').map((line) => `    ${line}`),
     ].join('\n');
     const { services: loaded, diagnostics } = await services({ 'compose.yaml': yaml });
@@ -196,7 +211,7 @@ describe('one service', () => {
 
   test.each(Object.keys(UNSUPPORTED_SERVICE_KEYS))('%s says what to do instead', async (key) => {
     const { diagnostics } = await services({
-      'compose.yaml': `services:\n  a:\n    image: a\n    ${key}: 1\n`,
+      'compose.yaml': `services:\n  a:\n    image: ./a\n    ${key}: 1\n`,
     });
     expect(diagnostics).toMatchObject([
       { code: 'input.unsupported', line: 4, column: 5, hint: UNSUPPORTED_SERVICE_KEYS[key] },
@@ -215,6 +230,18 @@ describe('one service', () => {
     expect(places(diagnostics)).toEqual(["2:3 'command' is missing: Debian packages do not say what to run"]);
   });
 
+  test.each(['busybox', 'library/busybox:1', 'Example.org/A', 'oci:./x'])(
+    'image: %s names no registry',
+    async (reference) => {
+      const { diagnostics } = await services({
+        'compose.yaml': `services:\n  a:\n    image: ${reference}\n`,
+      });
+      expect(places(diagnostics)).toEqual([
+        `3:12 '${reference}' is no image reference that names its registry`,
+      ]);
+    },
+  );
+
   test('that is empty', async () => {
     const { diagnostics } = await services({ 'compose.yaml': 'services:\n  a:\n' });
     expect(places(diagnostics)).toEqual(['2:3 expected a mapping (key: value), found nothing']);
@@ -225,7 +252,7 @@ describe('a service file', () => {
   test('top-level keys, names and files that include themselves', async () => {
     const { diagnostics } = await services({
       'compose.yaml':
-        'version: "3"\nnetworks: {}\ninclude: [compose.yaml, ../b.yaml]\nservices:\n  A_b: { image: a }\nvolumes:\n  v: { driver: nfs }\n',
+        'version: "3"\nnetworks: {}\ninclude: [compose.yaml, ../b.yaml]\nservices:\n  A_b: { image: ./a }\nvolumes:\n  v: { driver: nfs }\n',
     });
     expect(places(diagnostics)).toEqual([
       "1:1 'version' is not supported by Slipway",
@@ -239,7 +266,7 @@ describe('a service file', () => {
 
   test('faults of an env_file are in the env_file', async () => {
     const { diagnostics } = await services({
-      'compose.yaml': 'services:\n  a:\n    image: a\n    env_file: x.env\n',
+      'compose.yaml': 'services:\n  a:\n    image: ./a\n    env_file: x.env\n',
       'x.env': 'A=1\nB=$C\n',
     });
     expect(places(diagnostics)).toEqual([
@@ -255,30 +282,30 @@ describe('all services of an image', () => {
   test('a circle is named, at the dependency that closes it', async () => {
     expect(
       await inImage(
-        '  a: { image: a, depends_on: [b] }\n  b: { image: b, depends_on: { c: { condition: service_started } } }\n  c: { image: c, depends_on: [a] }\n  d: { image: c, depends_on: [a] }\n',
+        '  a: { image: ./a, depends_on: [b] }\n  b: { image: ./b, depends_on: { c: { condition: service_started } } }\n  c: { image: ./c, depends_on: [a] }\n  d: { image: ./c, depends_on: [a] }\n',
       ),
-    ).toEqual(['5:31 these services wait for each other: a -> b -> c -> a']);
+    ).toEqual(['5:33 these services wait for each other: a -> b -> c -> a']);
   });
 
   test('missing, misspelt, and not required', async () => {
     expect(
       await inImage(
-        '  web: { image: a, depends_on: [databse, x] }\n  database:\n    image: b\n    depends_on: { y: { condition: service_started, required: false } }\n',
+        '  web: { image: ./a, depends_on: [databse, x] }\n  database:\n    image: ./b\n    depends_on: { y: { condition: service_started, required: false } }\n',
       ),
     ).toEqual([
-      "3:33 'web' needs a service 'databse', and the image has none",
-      "3:42 'web' needs a service 'x', and the image has none",
+      "3:35 'web' needs a service 'databse', and the image has none",
+      "3:44 'web' needs a service 'x', and the image has none",
     ]);
   });
 
   test('a dependency of a profile that is not active', async () => {
-    expect(await inImage('  a: { image: a, depends_on: [b] }\n  b: { image: b, profiles: [lab] }\n')).toEqual(
-      ["3:31 'a' needs 'b', which is only part of the profile lab"],
-    );
+    expect(
+      await inImage('  a: { image: ./a, depends_on: [b] }\n  b: { image: ./b, profiles: [lab] }\n'),
+    ).toEqual(["3:33 'a' needs 'b', which is only part of the profile lab"]);
   });
 
   test('a service with faults is not missing as well', async () => {
-    expect(await inImage('  a: { image: a, depends_on: [b] }\n  b: { image: 5 }\n')).toEqual([
+    expect(await inImage('  a: { image: ./a, depends_on: [b] }\n  b: { image: 5 }\n')).toEqual([
       '4:15 expected a text, found the number 5',
     ]);
   });
@@ -288,16 +315,16 @@ describe('all services of an image', () => {
       await inImage(
         [
           '  a:',
-          '    image: a',
+          '    image: ./a',
           '    depends_on:',
           '      b: { condition: service_healthy }',
           '      c: { condition: service_completed_successfully }',
           '      d: { condition: service_started }',
           '      e: { condition: service_healthy }',
-          '  b: { image: b }',
-          '  c: { image: c, restart: always }',
-          '  d: { image: d, x-slipway: { type: onshutdown } }',
-          '  e: { image: e, x-slipway: { type: onboot } }',
+          '  b: { image: ./b }',
+          '  c: { image: ./c, restart: always }',
+          '  d: { image: ./d, x-slipway: { type: onshutdown } }',
+          '  e: { image: ./e, x-slipway: { type: onboot } }',
         ].join('\n'),
       ),
     ).toEqual([

@@ -14,20 +14,24 @@ async function loaded(texts: Readonly<Record<string, string>>): Promise<readonly
 /** One service `a` with these lines under it. */
 async function one(lines: string, others: Readonly<Record<string, string>> = {}): Promise<ServiceDefinition> {
   const body = lines.split('\n').map((line) => `    ${line}`);
-  const yaml = ['volumes: { data: {}, empty: }', 'services:', '  a:', '    image: busybox', ...body].join(
-    '\n',
-  );
+  const yaml = [
+    'volumes: { data: {}, empty: }',
+    'services:',
+    '  a:',
+    '    image: localhost/busybox',
+    ...body,
+  ].join('\n');
   const [service] = await loaded({ 'compose.yaml': yaml, ...others });
   if (service === undefined) throw new Error('no service');
   return service;
 }
 
 test('an image alone: the defaults', async () => {
-  expect(await loaded({ 'compose.yaml': 'services: { a: { image: busybox } }\n' })).toEqual([
+  expect(await loaded({ 'compose.yaml': 'services: { a: { image: localhost/busybox } }\n' })).toEqual([
     {
       name: 'a',
       file: '/project/compose.yaml',
-      root: { kind: 'image', reference: 'busybox' },
+      root: { kind: 'image', reference: 'localhost/busybox' },
       environment: {},
       groupAdd: [],
       volumes: [],
@@ -281,7 +285,7 @@ describe('files', () => {
 
   test('with two services nobody gets it', async () => {
     const definitions = await loaded({
-      'compose.yaml': 'services: { a: { image: x }, b: { image: x } }\n',
+      'compose.yaml': 'services: { a: { image: ./x }, b: { image: ./x } }\n',
       'files/a': '',
     });
     expect(definitions.map(({ files }) => files)).toEqual([[], []]);
