@@ -104,7 +104,7 @@ async function readIndex(
 
 /** One state directory for a set of sources, kept, so that an unchanged index is not fetched again. Returns its apt.conf. */
 async function writeConfiguration(options: ArchiveOptions): Promise<string> {
-  const keys = options.keys ?? DEBIAN_ARCHIVE_KEYS;
+  const keys = options.keys ?? (await environmentKeys()) ?? DEBIAN_ARCHIVE_KEYS;
   const identity = createHash('sha256')
     .update(JSON.stringify([options.mirrors, options.suites, options.architecture, keys]))
     .digest('hex');
@@ -149,6 +149,19 @@ async function writeConfiguration(options: ArchiveOptions): Promise<string> {
   const path = join(directory, 'apt.conf');
   await writeFileAtomic(path, `${configuration.join('\n')}\n`);
   return path;
+}
+
+/** For mirrors that sign anew: a file with the armored keys to trust instead of Debian's. */
+async function environmentKeys(): Promise<string | undefined> {
+  const path = process.env['SLIPWAY_ARCHIVE_KEYS'];
+  if (path === undefined || path === '') return undefined;
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new SlipwayError('debian.no-keys', `SLIPWAY_ARCHIVE_KEYS names ${path}, which cannot be read`, {
+      cause,
+    });
+  }
 }
 
 /** apt would leave the index of a `file:` mirror where it is. */

@@ -35,12 +35,12 @@ export interface PackageContent {
   /** In the archive's order, without the root directory itself. */
   readonly entries: readonly PackageEntry[];
   readonly tarPath: string;
-  /** Short names of the licences in the package's copyright file, sorted; empty where it has none in machine-readable form. */
+  /** Short names of the licences in the package's copyright file, sorted; empty where it names none, or lies in another package. */
   readonly licences: readonly string[];
 }
 
 /** Part of the cache key: to be raised with every change of what the index says. */
-const INDEX_VERSION = 1;
+const INDEX_VERSION = 2;
 
 /** Unpacks and indexes once for a package's hash. Starts nothing of the package. */
 export async function openPackage(debPath: string): Promise<PackageContent> {

@@ -30,6 +30,8 @@ export function* readTar(readAt: ReadAt, file: string): Generator<TarEntry> {
     const offset = position + BLOCK;
     const type = String.fromCharCode(header[156] ?? 0);
     const sizeBytes = extended.size ?? number(header, 124, 12);
+    if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0) throw damaged(file);
+    if (/[LKx]/.test(type) && sizeBytes > MAX_NAME_BYTES) throw damaged(file);
     position = offset + Math.ceil(sizeBytes / BLOCK) * BLOCK;
 
     if (type === 'L') extended = { ...extended, path: cString(readAt(offset, sizeBytes)) };
@@ -43,6 +45,8 @@ export function* readTar(readAt: ReadAt, file: string): Generator<TarEntry> {
 }
 
 const BLOCK = 512;
+/** Of a long name or a pax header; PATH_MAX is 4096. */
+const MAX_NAME_BYTES = 64 * 1024;
 
 const TYPES: Record<string, TarEntry['type']> = {
   '\0': 'file',
@@ -87,8 +91,11 @@ function entry(
 function checkHeader(header: Buffer, file: string): void {
   let sum = 8 * 32;
   for (let i = 0; i < BLOCK; i++) if (i < 148 || i >= 156) sum += header[i] ?? 0;
-  if (sum !== number(header, 148, 8))
-    throw new SlipwayError('debian.bad-package', `${file}: a tar header is damaged`);
+  if (sum !== number(header, 148, 8)) throw damaged(file);
+}
+
+function damaged(file: string): SlipwayError {
+  return new SlipwayError('debian.bad-package', `${file}: a tar header is damaged`);
 }
 
 /** Octal text, or big-endian binary where the first bit is set. */

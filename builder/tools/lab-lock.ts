@@ -9,11 +9,15 @@ import type { LockedPackage } from '../lock/lock-file.ts';
 import { lockedPackage, machineArchitecture, suitesOf } from '../lock/resolve.ts';
 import { LAB_SUITE, labPackages } from './packages.ts';
 
-export async function labLock(context: FetchContext): Promise<readonly LockedPackage[]> {
+/** `renew`: because the mirror dropped something that the cache no longer holds. */
+export async function labLock(
+  context: FetchContext,
+  how: 'keep' | 'renew',
+): Promise<readonly LockedPackage[]> {
   const architecture = machineArchitecture();
   const names = labPackages(architecture);
   const path = join(cacheRoot(), 'lab', `${architecture}.lock`);
-  const known = await readKept(path);
+  const known = how === 'keep' ? await readKept(path) : undefined;
   if (known !== undefined && JSON.stringify(known.names) === JSON.stringify(names)) return known.packages;
   const archive = await openArchive({
     mirrors: await context.mirrors(),

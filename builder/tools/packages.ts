@@ -27,10 +27,11 @@ const MACHINE_PACKAGES: Record<Architecture, readonly string[]> = {
   arm64: ['qemu-system-arm', 'qemu-efi-aarch64'],
 };
 
-/** What boots machines of one architecture. */
-export function labPackages(target: Architecture): readonly string[] {
-  return [
-    ...MACHINE_PACKAGES[target],
+/** What boots amd64 machines on this one, and machines of its own kind. */
+export function labPackages(machine: Architecture): readonly string[] {
+  const names = [
+    ...MACHINE_PACKAGES.amd64,
+    ...MACHINE_PACKAGES[machine],
     'ipxe-qemu',
     'libc6',
     'qemu-system-common',
@@ -39,5 +40,6 @@ export function labPackages(target: Architecture): readonly string[] {
     'swtpm',
     'swtpm-libs',
     'swtpm-tools',
-  ].sort();
+  ];
+  return [...new Set(names)].sort();
 }

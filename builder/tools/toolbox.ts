@@ -30,7 +30,16 @@ export async function openToolbox(
   packages: readonly LockedPackage[] | 'lab',
   context: FetchContext = { mirrors: () => findMirrors({}) },
 ): Promise<Toolbox> {
-  const locked = packages === 'lab' ? await labLock(context) : packages;
+  if (packages !== 'lab') return openPackages(packages, context);
+  try {
+    return await openPackages(await labLock(context, 'keep'), context);
+  } catch (error) {
+    if (!(error instanceof SlipwayError) || error.code !== 'debian.package-gone') throw error;
+    return openPackages(await labLock(context, 'renew'), context);
+  }
+}
+
+async function openPackages(locked: readonly LockedPackage[], context: FetchContext): Promise<Toolbox> {
   const id = createHash('sha256')
     .update(
       locked
