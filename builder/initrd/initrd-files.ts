@@ -4,7 +4,15 @@ import type { TreeEntry } from '../tree/entry.ts';
 import { textFile } from '../tree/skeleton.ts';
 import { bootScript } from './boot-files.ts';
 import { hardwareFunction } from './hardware.ts';
-import { EFI_MODULES, FIRST_HARDWARE, initrdModules, OTHER_HARDWARE, ROOT_MODULES } from './module-choice.ts';
+import {
+  EFI_MODULES,
+  FIRST_DISKS,
+  initrdModules,
+  OTHER_DISKS,
+  ROOT_MODULES,
+  VERITY_MODULES,
+  WATCHDOGS,
+} from './module-choice.ts';
 import { closure, type KernelModule, type ModuleSet } from './modules.ts';
 
 /** The programs of the initrd: what `takePackages` takes, their libraries included. */
@@ -35,8 +43,12 @@ export function initrdFiles(inputs: InitrdInputs): TreeEntry[] {
     file('/etc/slipway/boot.conf', bootConf(inputs)),
     file('/etc/slipway/partition', bootScript('partition')),
     file('/etc/slipway/failure', bootScript('failure')),
-    file('/etc/slipway/hardware', hardwareFunction('modules_first', FIRST_HARDWARE, inputs.modules)),
-    file('/etc/slipway/hardware-rest', hardwareFunction('modules_rest', OTHER_HARDWARE, inputs.modules)),
+    file(
+      '/etc/slipway/hardware',
+      hardwareFunction('first_disks', FIRST_DISKS, inputs.modules) +
+        hardwareFunction('watchdogs', WATCHDOGS, inputs.modules),
+    ),
+    file('/etc/slipway/other-disks', hardwareFunction('other_disks', OTHER_DISKS, inputs.modules)),
     ...modules.map((module): TreeEntry => ({
       ...{ type: 'file', path: module.path, source: module.source },
       ...{ mode: 0o644, uid: 0, gid: 0, component: 'modules' },
@@ -76,7 +88,8 @@ export function bootConf({ image, modules, root, commandLine }: Omit<InitrdInput
     COMMAND_LINE: commandLine,
     DEBUG: image.profiles.includes('debug') ? '1' : '0',
     MODULE_DIRECTORY: directory,
-    MODULES: paths(ROOT_MODULES),
+    VERITY_MODULES: paths(VERITY_MODULES),
+    ROOT_MODULES: paths(ROOT_MODULES),
     EFI_MODULES: paths(EFI_MODULES),
   };
   return Object.entries(values)
