@@ -69,15 +69,15 @@ function defaultMounts(service: ServiceDefinition): readonly OciMount[] {
  */
 function generatedEtc(service: ServiceDefinition): readonly OciMount[] {
   if (service.networkMode !== 'host') return [];
-  return [bind(MACHINE_PATHS.generatedEtc, MACHINE_PATHS.generatedEtc, ['ro', 'nosuid', 'nodev', 'noexec'])];
+  return [bind(MACHINE_PATHS.generatedEtc, MACHINE_PATHS.generatedEtc, ['rro', 'nosuid', 'nodev', 'noexec'])];
 }
 
 function volumeMount(volume: VolumeMount): OciMount {
   switch (volume.kind) {
     case 'bind':
-      return bind(volume.source, volume.target, [volume.readOnly ? 'ro' : 'rw'], volume.propagation);
+      return bind(volume.source, volume.target, [access(volume)], volume.propagation);
     case 'volume':
-      return bind(posix.join(VOLUMES, volume.name), volume.target, [volume.readOnly ? 'ro' : 'rw']);
+      return bind(posix.join(VOLUMES, volume.name), volume.target, [access(volume)]);
     case 'tmpfs':
       return {
         destination: posix.normalize(volume.target),
@@ -90,6 +90,11 @@ function volumeMount(volume: VolumeMount): OciMount {
         ],
       };
   }
+}
+
+/** `rro`: read-only with all that is mounted below, as Docker does since version 25. */
+function access({ readOnly }: { readonly readOnly: boolean }): 'rro' | 'rw' {
+  return readOnly ? 'rro' : 'rw';
 }
 
 function bind(

@@ -25,11 +25,7 @@ export function ociProcess(
   const rlimits = ociRlimits(service);
   return {
     terminal: false,
-    user: {
-      uid: user.uid,
-      gid: user.gid,
-      ...(user.additionalGids.length === 0 ? {} : { additionalGids: user.additionalGids }),
-    },
+    user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
     // Where the container sees the machine's processes, tini is not process 1 and must ask for the orphans (-s).
     args: service.init ? [INIT_TARGET, ...(service.pid === 'host' ? ['-s'] : []), '--', ...argv] : argv,
     env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),

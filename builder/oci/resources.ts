@@ -37,7 +37,7 @@ const RLIMITS: readonly string[] = [
   ...['rtprio', 'rttime', 'sigpending', 'stack'],
 ];
 
-/** The schema wants unsigned 64-bit numbers; JSON cannot carry 2^64-1 exactly through a double, so "unlimited" is the largest exact one. */
+/** Stands for RLIM_INFINITY, 2^64-1, which no JavaScript number is; configText (config-text.ts) writes that. */
 export const RLIMIT_UNLIMITED = Number.MAX_SAFE_INTEGER;
 
 export function ociRlimits(service: ServiceDefinition): NonNullable<OciProcess['rlimits']> {

@@ -9,7 +9,7 @@ export interface OciMount {
 
 export interface OciProcess {
   readonly terminal: false;
-  readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids?: readonly number[] };
+  readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
   readonly args: readonly string[];
   readonly env: readonly string[];
   readonly cwd: string;

@@ -56,8 +56,8 @@ export function containerUser(
     explicit === undefined && account !== undefined
       ? groups.filter((group) => group.members.includes(account.name)).map((group) => group.gid)
       : [];
-  const additional = new Set([...memberships, ...groupAdd.map(gidOf)]);
-  additional.delete(gid);
+  // The group itself is among them, else a process could get around a file's "not this group" (CVE-2022-36109).
+  const additional = new Set([gid, ...memberships, ...groupAdd.map(gidOf)]);
   return {
     uid,
     gid,
