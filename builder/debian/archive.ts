@@ -1,15 +1,9 @@
-/** Debian's package indexes, fetched and authenticated by `apt-get update` with a private state directory. */
-import { createHash } from 'node:crypto';
-import { mkdir, readFile, readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+/** What Debian's archive holds for some suites and an architecture. */
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Architecture } from '../../spec/image.ts';
-import { SlipwayError } from '../../spec/error.ts';
-import { cacheRoot, writeFileAtomic } from '../cache/directory.ts';
-import { run } from '../process/run.ts';
+import { updateLists, type AptOptions } from './apt-lists.ts';
 import { parseRelations, parseStanza, type Stanza } from './control.ts';
-import { DEBIAN_ARCHIVE_KEYS } from './keyring/debian-archive.ts';
-import { mirrorsOf, type Mirrors } from './mirror.ts';
-import { hostAcquireSettings, proxyEnvironment } from './transport.ts';
 import { compareDebianVersions } from './version.ts';
 
 /** A package as the archive's index describes it. */
@@ -28,33 +22,25 @@ export interface Archive {
   readonly epoch: number;
 }
 
-export interface ArchiveOptions {
-  readonly mirrors: Mirrors;
-  readonly suites: readonly string[];
-  readonly architecture: Architecture;
-  /** Armored OpenPGP keys, instead of Debian's own. */
-  readonly keys?: string;
-}
+export type ArchiveOptions = AptOptions;
 
 /** Fetches the indexes of some suites anew. Throws `debian.update-failed` without network or where a signature is wrong. */
 export async function openArchive(options: ArchiveOptions): Promise<Archive> {
-  const apt = await writeConfiguration(options);
-  await update(apt, options);
-  const lists = join(dirname(apt), 'state', 'lists');
+  const lists = await updateLists(options);
   const index = new Map<string, Candidate>();
   const provided = new Map<string, Set<string>>();
   const files = await readdir(lists);
   for (const suite of options.suites) {
     const suffix = `_dists_${suite}_main_binary-${options.architecture}_Packages`;
     for (const file of files.filter((name) => name.endsWith(suffix))) {
-      await readIndex(join(lists, file), suite, index, provided);
+      readIndex(await readFile(join(lists, file)), suite, index, provided);
     }
   }
   return {
     architecture: options.architecture,
     find: (name) => {
       const candidate = index.get(name);
-      return candidate && { suite: candidate.suite, fields: parseStanza(candidate.text) };
+      return candidate && { suite: candidate.suite, fields: parseStanza(stanzaText(candidate)) };
     },
     providers: (name) => [...(provided.get(name) ?? [])].sort(),
     epoch: await newestRelease(lists),
@@ -70,128 +56,56 @@ async function newestRelease(lists: string): Promise<number> {
   return Math.max(...dates.map((date) => Math.floor(Date.parse(date) / 1000)).filter(Number.isFinite), 0);
 }
 
+/** A stanza stays bytes of its index until it is asked for: a main archive's index has 50 MB and 65,000 of them. */
 interface Candidate {
   readonly suite: string;
   readonly version: string;
-  readonly text: string;
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Everything that is looked at is ASCII. */
+function stanzaText({ bytes, start, end }: Candidate): string {
+  return bytes.toString('latin1', start, end);
 }
 
 /**
  * apt's own choice among suites depends on its pinning (a default release would put it before its security updates), so the newest
  * version is taken here.
  */
-async function readIndex(
-  file: string,
+function readIndex(
+  bytes: Buffer,
   suite: string,
   index: Map<string, Candidate>,
   provided: Map<string, Set<string>>,
-): Promise<void> {
-  // One byte a character: what is looked at is ASCII, and a main archive's index has 50 MB.
-  const content = await readFile(file, 'latin1');
-  for (const text of content.split('\n\n')) {
-    const name = /^Package: (.+)$/m.exec(text)?.[1];
-    const version = /^Version: (.+)$/m.exec(text)?.[1];
-    if (name === undefined || version === undefined) continue;
-    for (const virtual of parseRelations(/^Provides: (.+)$/m.exec(text)?.[1]).flat()) {
-      provided.set(virtual, (provided.get(virtual) ?? new Set()).add(name));
-    }
-    const known = index.get(name);
-    if (known === undefined || compareDebianVersions(version, known.version) > 0) {
-      index.set(name, { suite, version, text });
-    }
-  }
-}
-
-/** One state directory for a set of sources, kept, so that an unchanged index is not fetched again. Returns its apt.conf. */
-async function writeConfiguration(options: ArchiveOptions): Promise<string> {
-  const keys = options.keys ?? (await environmentKeys()) ?? DEBIAN_ARCHIVE_KEYS;
-  const identity = createHash('sha256')
-    .update(JSON.stringify([options.mirrors, options.suites, options.architecture, keys]))
-    .digest('hex');
-  const directory = join(cacheRoot(), 'apt', identity.slice(0, 32));
-  await mkdir(join(directory, 'state', 'lists', 'partial'), { recursive: true });
-  await mkdir(join(directory, 'cache', 'archives', 'partial'), { recursive: true });
-  const keyring = join(directory, 'keys.asc');
-  await writeFileAtomic(keyring, keys);
-  const sources = options.suites.flatMap((suite) =>
-    mirrorsOf(options.mirrors, suite)
-      .slice(0, 1)
-      .map((mirror) => `deb [signed-by=${keyring}] ${copied(mirror)} ${suite} main`),
-  );
-  const sourceList = join(directory, 'sources.list');
-  await writeFileAtomic(sourceList, `${sources.join('\n')}\n`);
-  const settings: Record<string, string> = {
-    'Dir::Etc::Parts': '/dev/null',
-    'Dir::Etc::Main': '/dev/null',
-    'Dir::Etc::SourceList': sourceList,
-    'Dir::Etc::SourceParts': '/dev/null',
-    'Dir::Etc::Preferences': '/dev/null',
-    'Dir::Etc::PreferencesParts': '/dev/null',
-    'Dir::State': join(directory, 'state'),
-    'Dir::State::Status': '/dev/null',
-    'Dir::Cache': join(directory, 'cache'),
-    'APT::Architecture': options.architecture,
-    // The cache may lie where apt's own user can't read.
-    'APT::Sandbox::User': 'root',
-    'APT::Update::Error-Mode': 'any',
-    'Acquire::GzipIndexes': 'false',
-    // The index is read here, not by apt.
-    'pkgCacheFile::Generate': 'false',
-  };
-  const own = Object.entries(settings).map(([key, value]) => `${key} "${value}";`);
-  const configuration = [
-    ...(await hostAcquireSettings()),
-    ...own,
-    `APT::Architectures { "${options.architecture}"; };`,
-    '#clear Acquire::Languages;',
-    'Acquire::Languages { "none"; };',
-  ];
-  const path = join(directory, 'apt.conf');
-  await writeFileAtomic(path, `${configuration.join('\n')}\n`);
-  return path;
-}
-
-/** For mirrors that sign anew: a file with the armored keys to trust instead of Debian's. */
-async function environmentKeys(): Promise<string | undefined> {
-  const path = process.env['SLIPWAY_ARCHIVE_KEYS'];
-  if (path === undefined || path === '') return undefined;
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new SlipwayError('debian.no-keys', `SLIPWAY_ARCHIVE_KEYS names ${path}, which cannot be read`, {
-      cause,
-    });
-  }
-}
-
-/** apt would leave the index of a `file:` mirror where it is. */
-function copied(mirror: string): string {
-  return mirror.replace(/^file:/, 'copy:');
-}
-
-async function update(configuration: string, options: ArchiveOptions): Promise<void> {
-  const deadline = Date.now() + LOCK_WAIT_MS;
-  for (;;) {
-    try {
-      await run(['apt-get', 'update'], { environment: { APT_CONFIG: configuration, ...proxyEnvironment() } });
-      return;
-    } catch (cause) {
-      const text = cause instanceof Error ? cause.message : String(cause);
-      // Another process updates the same state; apt's lock ends with its process.
-      if (/Could not get lock/.test(text) && Date.now() < deadline) {
-        await new Promise((resolve) => setTimeout(resolve, 500));
-        continue;
+): void {
+  let nextProvides = 0;
+  for (let start = 0; start < bytes.length;) {
+    const gap = bytes.indexOf('\n\n', start);
+    const end = gap < 0 ? bytes.length : gap;
+    const name = fieldAfter(bytes, 'Package: ', start - 1, end);
+    const version = fieldAfter(bytes, '\nVersion: ', start, end);
+    if (nextProvides < start) nextProvides = bytes.indexOf('\nProvides: ', start);
+    if (nextProvides < 0) nextProvides = bytes.length;
+    if (name !== undefined && nextProvides < end) {
+      for (const virtual of parseRelations(fieldAfter(bytes, '\nProvides: ', nextProvides, end)).flat()) {
+        provided.set(virtual, (provided.get(virtual) ?? new Set()).add(name));
       }
-      throw new SlipwayError(
-        'debian.update-failed',
-        `the package index of ${options.suites.join(', ')} cannot be fetched: ${text}`,
-        {
-          hint: 'check the network and the mirror; an image with a lock and a full cache builds without either',
-          cause,
-        },
-      );
     }
+    const known = name === undefined ? undefined : index.get(name);
+    const isNewer = known === undefined || compareDebianVersions(version ?? '', known.version) > 0;
+    if (name !== undefined && version !== undefined && isNewer)
+      index.set(name, { suite, version, bytes, start, end });
+    start = end + 2;
   }
 }
 
-const LOCK_WAIT_MS = 120_000;
+/** The rest of the line after a marker, if it stands between two offsets. */
+function fieldAfter(bytes: Buffer, marker: string, start: number, end: number): string | undefined {
+  const at = bytes.indexOf(marker, Math.max(0, start), 'latin1');
+  if (at < 0 || at >= end) return undefined;
+  const from = at + marker.length;
+  const newline = bytes.indexOf(10, from);
+  return bytes.toString('latin1', from, newline < 0 ? bytes.length : Math.min(newline, end)).trim();
+}

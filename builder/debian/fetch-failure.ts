@@ -2,7 +2,7 @@
 import { SlipwayError } from '../../spec/error.ts';
 import type { LockedPackage } from '../lock/lock-file.ts';
 import { diskFull } from './disk-full.ts';
-import type { DownloadFault } from './download.ts';
+import type { DownloadFault } from './download-fault.ts';
 
 export interface FetchFailure {
   readonly locked: LockedPackage;
