@@ -1,8 +1,9 @@
 /** A command on the other side of slipd, tied to this process's terminal or to its three streams. */
 import { CONTROL, type Request, type Session } from '../control/protocol.ts';
 import type { System } from '../system/system.ts';
-import { ask } from './client.ts';
+import { ask, type Exchange } from './client.ts';
 import { fail } from './output.ts';
+import { startRelay } from './relay.ts';
 
 const STREAMS = ['in', 'out', 'err'] as const;
 const FORWARDED = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1, SIGQUIT: 3 } as const;
@@ -17,28 +18,15 @@ export function terminalOf(system: System, wanted: 'auto' | 'never'): Session {
 }
 
 /** Runs it to its end and exits as it did. `input`: whether standard input goes along. */
-export function runRemote(
-  system: System,
-  request: Request,
-  terminal: string | null,
-  input: 'forward' | 'none',
-): void {
-  if (terminal !== null) return onTerminal(system, request);
-  const held: number[] = [];
-  const ends: number[] = [];
+export function runOnStreams(system: System, request: Request, input: 'forward' | 'none'): void {
+  let streams: readonly Stream[] = [];
   const copiers = new Set<number>();
   let inputPid = -1;
   let exitCode: number | undefined;
 
   const exchange = ask(system, request, STREAMS, {
     prepared: (id) => {
-      for (const stream of STREAMS) {
-        const path = `${CONTROL.requests}/${id}.${stream}`;
-        // Both sides first: neither end then waits for the other.
-        const both = system.open(path, { access: 'read-write', nonBlocking: true });
-        held.push(both);
-        ends.push(system.open(`/proc/self/fd/${both}`, { access: stream === 'in' ? 'write' : 'read' }));
-      }
+      streams = STREAMS.map((name) => openStream(system, id, name));
     },
     reply: (message) => {
       if (message.type === 'running') copy();
@@ -54,13 +42,15 @@ export function runRemote(
 
   /** The kernel's speed, not ours; in sessions of their own, so that Ctrl-C ends the command and not its output. */
   function copy(): void {
-    held.forEach((fd) => system.close(fd));
-    const [stdin = -1, stdout = -1, stderr = -1] = ends;
+    const [stdin, stdout, stderr] = streams.map((stream) => {
+      system.close(stream.held);
+      return stream.end;
+    });
     if (input === 'forward')
-      inputPid = system.spawn(['cat'], { stdin: 0, stdout: stdin, onExit: () => undefined });
+      inputPid = system.spawn(['cat'], { stdin: 0, stdout: stdin!, onExit: () => undefined });
     for (const [from, to] of [
-      [stdout, 1],
-      [stderr, 2],
+      [stdout!, 1],
+      [stderr!, 2],
     ] as const) {
       const pid = system.spawn(['setsid', 'cat'], {
         stdin: from,
@@ -73,7 +63,7 @@ export function runRemote(
       });
       copiers.add(pid);
     }
-    ends.forEach((fd) => system.close(fd));
+    for (const stream of streams) system.close(stream.end);
   }
 
   function leave(): void {
@@ -83,16 +73,45 @@ export function runRemote(
   }
 }
 
-/** crun copies between our terminal and the command's own; here it only stays raw, and tells of a new size. */
-function onTerminal(system: System, request: Request): void {
-  const exchange = ask(system, request, [], {
+/** The program on the other side makes our terminal raw, reads it, and writes to it, or to us: then we pass it on. */
+export function runOnTerminal(system: System, request: Request, output: 'terminal' | 'fifo'): void {
+  let out: Stream | undefined;
+  let exitCode: number | undefined;
+  let drained = output === 'terminal';
+  const leave = (): void => {
+    if (exitCode !== undefined && drained) system.exit(exitCode);
+  };
+  const exchange: Exchange = ask(system, request, output === 'fifo' ? ['out'] : [], {
+    prepared: (id) => {
+      if (output === 'fifo') out = openStream(system, id, 'out');
+    },
     reply: (message) => {
-      if (message.type === 'exit') system.exit(message.code);
+      if (message.type === 'running' && out !== undefined) {
+        system.close(out.held);
+        startRelay(system, out.end, 1, () => {
+          drained = true;
+          leave();
+        });
+      }
+      if (message.type !== 'exit') return;
+      exitCode = message.code;
+      leave();
     },
     failed: (failure) => fail(system, failure, 'text'),
   });
-  system.setRawTerminal(0);
   system.onSignal('SIGWINCH', () => exchange.send('winch'));
   system.onSignal('SIGHUP', () => system.exit(129));
   system.onSignal('SIGTERM', () => system.exit(143));
+}
+
+/** Our end of a FIFO, and both ends, held until slipd has opened its own: no side then waits for the other, or sees it gone. */
+interface Stream {
+  readonly held: number;
+  readonly end: number;
+}
+
+function openStream(system: System, id: string, name: (typeof STREAMS)[number]): Stream {
+  const held = system.open(`${CONTROL.requests}/${id}.${name}`, { access: 'read-write', nonBlocking: true });
+  const end = system.open(`/proc/self/fd/${held}`, { access: name === 'in' ? 'write' : 'read' });
+  return { held, end };
 }

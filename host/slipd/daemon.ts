@@ -208,9 +208,9 @@ export function runDaemon(system: System): void {
     });
   }
 
-  // A client, or a log reader, that goes while it is written to. (A handler, as ignoring would be inherited by every container.)
-  system.onSignal('SIGPIPE', () => undefined);
-  system.onSignal('SIGHUP', () => undefined);
+  // SIGPIPE comes when a client goes while it is written to. Handlers, since what is ignored stays ignored in every container.
+  for (const name of ['SIGPIPE', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const)
+    system.onSignal(name, () => undefined);
   const accounts = writeAccounts(system, description);
   const directories = [
     ...controlDirectories(accounts.operatorsGid),

@@ -38,6 +38,7 @@ export const PROGRAMS = {
   runsv: '/usr/bin/runsv',
   svlogd: '/usr/bin/svlogd',
   qjs: '/usr/bin/qjs',
+  script: '/usr/bin/script',
 } as const;
 
 /** What every program that slipd starts sees. */

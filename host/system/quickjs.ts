@@ -14,7 +14,6 @@ interface QuickJsOs {
   read(fd: number, buffer: ArrayBufferLike, offset: number, length: number): number;
   write(fd: number, buffer: ArrayBufferLike, offset: number, length: number): number;
   isatty(fd: number): boolean;
-  ttySetRaw(fd: number): void;
   remove(path: string): number;
   rename(from: string, to: string): number;
   mkdir(path: string, mode: number): number;
@@ -225,7 +224,6 @@ export function createQuickJsSystem(): System {
     arguments: (globalThis as unknown as { scriptArgs: string[] }).scriptArgs.slice(1),
     environment: (name) => std.getenv(name),
     isTerminal: (fd) => os.isatty(fd),
-    setRawTerminal: (fd) => os.ttySetRaw(fd),
     exit: (code) => std.exit(code),
   };
 }

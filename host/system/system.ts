@@ -99,7 +99,5 @@ export interface System {
   readonly arguments: readonly string[];
   environment(name: string): string | undefined;
   isTerminal(fd: number): boolean;
-  /** Raw mode for the life of this process. */
-  setRawTerminal(fd: number): void;
   exit(code: number): never;
 }

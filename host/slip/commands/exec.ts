@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
 import { usage } from '../output.ts';
-import { runRemote, terminalOf } from '../session.ts';
+import { runOnStreams, runOnTerminal, terminalOf } from '../session.ts';
 
 export const execCommand: Command = {
   name: 'exec',
@@ -22,11 +22,8 @@ export const execCommand: Command = {
     if (user !== null && !/^\d{1,9}(:\d{1,9})?$/.test(user))
       return usage(system, `--user: ${user} is no number`, 'give UID or UID:GID');
     const session = terminalOf(system, parsed.flags.has('no-tty') ? 'never' : 'auto');
-    runRemote(
-      system,
-      { kind: 'exec', service: service!, command, user, ...session },
-      session.terminal,
-      'forward',
-    );
+    const request = { kind: 'exec', service: service!, command, user, ...session } as const;
+    if (session.terminal === null) runOnStreams(system, request, 'forward');
+    else runOnTerminal(system, request, 'fifo');
   },
 };

@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
 import { usage } from '../output.ts';
-import { runRemote } from '../session.ts';
+import { runOnStreams } from '../session.ts';
 import { parseSince } from '../since.ts';
 
 export const logsCommand: Command = {
@@ -26,7 +26,7 @@ export const logsCommand: Command = {
     const tailText = parsed.flags.get('tail');
     if (tailText !== undefined && !/^\d{1,7}$/.test(tailText))
       return usage(system, `--tail: ${tailText} is no number of lines`, 'give 100');
-    runRemote(
+    runOnStreams(
       system,
       {
         kind: 'logs',
@@ -36,7 +36,6 @@ export const logsCommand: Command = {
         tail: tailText === undefined ? null : Number(tailText),
         json: format === 'json',
       },
-      null,
       'none',
     );
   },

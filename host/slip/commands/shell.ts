@@ -1,5 +1,5 @@
 import type { Command } from '../command.ts';
-import { runRemote, terminalOf } from '../session.ts';
+import { runOnStreams, runOnTerminal, terminalOf } from '../session.ts';
 
 export const shellCommand: Command = {
   name: 'shell',
@@ -12,6 +12,8 @@ export const shellCommand: Command = {
   stopAtWord: 0,
   run: (system, parsed) => {
     const session = terminalOf(system, parsed.flags.has('no-tty') ? 'never' : 'auto');
-    runRemote(system, { kind: 'shell', command: parsed.words, ...session }, session.terminal, 'forward');
+    const request = { kind: 'shell', command: parsed.words, ...session } as const;
+    if (session.terminal === null) runOnStreams(system, request, 'forward');
+    else runOnTerminal(system, request, 'terminal');
   },
 };

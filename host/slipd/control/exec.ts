@@ -33,6 +33,7 @@ export function execProgram(
       ...request.command,
     ],
     pidFile,
+    output: 'fifo',
     ended: () => void system.remove(pidFile),
   };
 }

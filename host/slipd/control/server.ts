@@ -170,13 +170,7 @@ export function serveControl(system: System, daemon: Daemon, gid: number): void 
             ),
           );
         recordShell(system, userName(admitted.uid), request.command);
-        return runSession(
-          system,
-          admitted,
-          connection,
-          request,
-          shellProgram(system, connection.id, request),
-        );
+        return runSession(system, admitted, connection, request, shellProgram(request));
       }
       case 'logs': {
         const argv = [
@@ -195,7 +189,7 @@ export function serveControl(system: System, daemon: Daemon, gid: number): void 
           admitted,
           connection,
           { terminal: null, termType: 'dumb' },
-          { argv, pidFile: null },
+          { argv, pidFile: null, output: 'fifo' },
         );
       }
     }

@@ -7,11 +7,14 @@ import type { Connection } from './connection.ts';
 import { forgetSession, rememberSession } from './leftovers.ts';
 
 export interface SessionProgram {
-  /** Has to succeed before. */
-  readonly before?: readonly string[];
   readonly argv: readonly string[];
   /** Where crun writes the id of the command's first process. */
   readonly pidFile: string | null;
+  /**
+   * With a terminal: where the output goes. crun (1.21 to 1.28) loses output where its reader is slower than the command, as a terminal is:
+   * its goes to the client through a FIFO, which the client never lets fill.
+   */
+  readonly output: 'terminal' | 'fifo';
   readonly ended?: () => void;
 }
 
@@ -31,10 +34,9 @@ export function runSession(
   session: Session,
   program: SessionProgram,
 ): void {
-  const ends = openEnds(system, admitted, session);
+  const ends = openEnds(system, admitted, session, program);
   let pid = -1;
   let over = false;
-  let hungUp = false;
 
   if (ends.some((fd) => fd < 0)) {
     const what =
@@ -48,20 +50,13 @@ export function runSession(
     const signal = Number(/^signal (\d{1,2})$/.exec(line)?.[1] ?? '0');
     if (PASSED_ON.has(signal)) system.kill(pid, signal);
   };
-  if (program.before === undefined) return start();
-  const before = system.spawn(program.before, {
-    environment: ENVIRONMENT,
-    stderr: 2,
-    onExit: (code) =>
-      code === 0 && !hungUp ? start() : fail('control.cannot-start', 'the session could not be prepared'),
-  });
-  if (before < 0) fail('control.cannot-start', 'the session could not be prepared');
+  start();
 
   function start(): void {
     pid = system.spawn(program.argv, {
       stdin: ends[0]!,
       stdout: ends[1] ?? ends[0]!,
-      stderr: ends[2] ?? ends[0]!,
+      stderr: ends[2] ?? ends[1] ?? ends[0]!,
       environment: { ...ENVIRONMENT, TERM: session.termType },
       onExit: (code) => {
         finish();
@@ -76,7 +71,6 @@ export function runSession(
   }
 
   function hangUp(): void {
-    hungUp = true;
     if (pid < 0 || over) return;
     system.kill(pid, SIGHUP);
     system.after(HANG_UP_GRACE_MS, () => {
@@ -106,11 +100,15 @@ export function runSession(
   }
 }
 
-function openEnds(system: System, admitted: Admitted, session: Session): number[] {
-  if (session.terminal !== null) return [openTerminal(system, admitted.uid, session.terminal)];
-  return [
-    openCommandEnd(system, admitted, 'in', 'read'),
-    openCommandEnd(system, admitted, 'out', 'write'),
-    openCommandEnd(system, admitted, 'err', 'write'),
-  ];
+function openEnds(system: System, admitted: Admitted, session: Session, program: SessionProgram): number[] {
+  if (session.terminal === null)
+    return [
+      openCommandEnd(system, admitted, 'in', 'read'),
+      openCommandEnd(system, admitted, 'out', 'write'),
+      openCommandEnd(system, admitted, 'err', 'write'),
+    ];
+  const terminal = openTerminal(system, admitted.uid, session.terminal);
+  return program.output === 'terminal'
+    ? [terminal]
+    : [terminal, openCommandEnd(system, admitted, 'out', 'write')];
 }
