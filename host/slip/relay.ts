@@ -18,17 +18,22 @@ export function startRelay(system: System, source: number, target: number, done:
   system.onReadable(source, read);
 
   function read(): void {
-    const bytes = system.read(source, CHUNK_BYTES);
-    if (bytes === 'again') return;
-    if (bytes === 'failed' || bytes.length === 0) {
-      ended = true;
-      system.onReadable(source, undefined);
-    } else {
-      queue.push(bytes);
-      queued += bytes.length;
-      if (queued > LIMIT_BYTES) system.onReadable(source, undefined);
-    }
+    take();
     write();
+  }
+
+  /** All that is there. */
+  function take(): void {
+    while (!ended && queued <= LIMIT_BYTES) {
+      const bytes = system.read(source, CHUNK_BYTES);
+      if (bytes === 'again') return;
+      if (bytes === 'failed' || bytes.length === 0) ended = true;
+      else {
+        queue.push(bytes);
+        queued += bytes.length;
+      }
+    }
+    system.onReadable(source, undefined);
   }
 
   function write(): void {
@@ -39,6 +44,7 @@ export function startRelay(system: System, source: number, target: number, done:
       queued -= written;
       if (written === queue[0]!.length) queue.shift();
       else queue[0] = queue[0]!.subarray(written);
+      if (!ended) take();
     }
     system.onWritable(out, undefined);
     if (ended) return finish();

@@ -83,7 +83,7 @@ export function runOnTerminal(system: System, request: Request, output: 'termina
   };
   const exchange: Exchange = ask(system, request, output === 'fifo' ? ['out'] : [], {
     prepared: (id) => {
-      if (output === 'fifo') out = openStream(system, id, 'out');
+      if (output === 'fifo') out = openStream(system, id, 'out', true);
     },
     reply: (message) => {
       if (message.type === 'running' && out !== undefined) {
@@ -110,8 +110,8 @@ interface Stream {
   readonly end: number;
 }
 
-function openStream(system: System, id: string, name: (typeof STREAMS)[number]): Stream {
+function openStream(system: System, id: string, name: (typeof STREAMS)[number], nonBlocking = false): Stream {
   const held = system.open(`${CONTROL.requests}/${id}.${name}`, { access: 'read-write', nonBlocking: true });
-  const end = system.open(`/proc/self/fd/${held}`, { access: name === 'in' ? 'write' : 'read' });
+  const end = system.open(`/proc/self/fd/${held}`, { access: name === 'in' ? 'write' : 'read', nonBlocking });
   return { held, end };
 }
