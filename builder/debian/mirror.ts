@@ -33,6 +33,9 @@ export async function findMirrors(
     main: main === undefined ? (host?.main ?? []) : [trim(main)],
     security: security === undefined ? (host?.security ?? []) : [trim(security)],
   };
+  // A machine that runs testing or unstable has no security archive configured.
+  if (mirrors.security.length === 0)
+    mirrors.security = mirrors.main.flatMap((mirror) => siblingOf(mirror) ?? []);
   for (const [kind, list] of Object.entries(mirrors)) {
     if (list.length === 0) {
       const why = host === undefined ? 'this machine does not run Debian' : "this machine's apt names none";

@@ -24,11 +24,14 @@ export function proxyEnvironment(): Record<string, string> {
   );
 }
 
-/** The machine's settings of apt's `Acquire`, as lines of an apt.conf: proxies, certificates, time limits. */
+/**
+ * The machine's settings of apt's `Acquire`, as lines of an apt.conf: proxies, certificates, time limits. Those that would allow unsigned
+ * archives are left out.
+ */
 export async function hostAcquireSettings(): Promise<readonly string[]> {
   const { stdout } = await run(['apt-config', 'dump', '--no-empty']);
   const lines = stdout.toString('utf8').split('\n');
-  return lines.filter((line) => /^Acquire::(?!IndexTargets|Languages|GzipIndexes)/i.test(line));
+  return lines.filter((line) => /^Acquire::(?!IndexTargets|Languages|GzipIndexes|Allow)/i.test(line));
 }
 
 /** Whether an address is fetched by apt's own methods rather than by Node. */

@@ -138,6 +138,17 @@ test('a Debian whose apt names no mirror of Debian', async () => {
   await expect(findMirrors({}, await machine({}))).rejects.toMatchObject({ code: 'debian.no-mirror' });
 });
 
+test('a machine that runs unstable: the security archive lies beside the main one', async () => {
+  const options = await machine(
+    { 'sources.list': 'deb http://host.invalid/debian sid main\n' },
+    'ID=debian\nVERSION_CODENAME=forky\n',
+  );
+  expect(await findMirrors({}, options)).toEqual({
+    main: ['http://host.invalid/debian'],
+    security: ['http://host.invalid/debian-security'],
+  });
+});
+
 test('security updates come from an archive of their own', () => {
   const mirrors = { main: ['m'], security: ['s'] };
   expect(
