@@ -40,8 +40,8 @@ export interface Bundle {
   readonly rootAdditions: readonly RootAddition[];
 }
 
-/** OCI runtime specification release whose config.json we write; crun 1.21 reads it. */
-const OCI_VERSION = '1.2.0';
+/** What config.json says it is. Nothing in ours is newer; crun knows the releases up to its own alone. */
+const OCI_VERSION = '1.0.2';
 
 /** Pure. Throws SlipwayError `bundle.*` for what can only be known with the root file system at hand. */
 export function makeBundle(service: ServiceDefinition, context: BundleContext): Bundle {

@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Toolbox } from '../../../builder/tools/toolbox.ts';
 import type { ServiceDefinition } from '../../../spec/service.ts';
-import { hasAllCapabilities, runContainer, whyNoCrun } from './crun.ts';
+import { hasAllCapabilities, openCrun, runContainer } from './crun.ts';
 
-const obstacle = whyNoCrun();
-if (obstacle !== undefined) process.stdout.write(`skipped: ${obstacle}\n`);
-
-const complete = obstacle === undefined && hasAllCapabilities();
-if (obstacle === undefined && !complete) process.stdout.write('skipped: root lacks capabilities here\n');
+const crun = await openCrun();
+if (typeof crun === 'string') process.stdout.write(`skipped: ${crun}\n`);
+const complete = hasAllCapabilities();
+if (!complete) process.stdout.write('skipped: root lacks capabilities here\n');
 
 let scratch: string;
 beforeEach(() => {
@@ -167,19 +167,20 @@ const CASES: readonly [string, Partial<ServiceDefinition>, string, string | RegE
   ],
 ];
 
-describe.skipIf(obstacle !== undefined)('in a real container', () => {
+describe.skipIf(typeof crun === 'string')('in a real container', () => {
+  const toolbox = crun as Toolbox;
   const privileged = ['privileged', 'a ulimit without limit'];
   test.each(CASES.filter(([name]) => complete || !privileged.includes(name)))(
     '%s',
     (_name, changes, script, expected, machine) => {
-      const { stdout, stderr } = runContainer(scratch, changes, `exec 2>&1\n${script}`, machine);
+      const { stdout, stderr } = runContainer(toolbox, scratch, changes, `exec 2>&1\n${script}`, machine);
       if (typeof expected === 'string') expect(stdout, stderr).toBe(expected);
       else expect(stdout, stderr).toMatch(expected);
     },
   );
 
   test("its exit status is the service's", () => {
-    expect(runContainer(scratch, {}, 'exit 7').status).toBe(7);
+    expect(runContainer(toolbox, scratch, {}, 'exit 7').status).toBe(7);
   });
 });
 

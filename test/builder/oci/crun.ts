@@ -1,32 +1,41 @@
 /** Runs a service's bundle with the real crun, in a mount namespace of its own, its root read-only as on the machine. */
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ALL_CAPABILITIES } from '../../../builder/oci/capabilities.ts';
 import { makeBundle } from '../../../builder/oci/bundle.ts';
 import { configText } from '../../../builder/oci/config-text.ts';
 import { rootView } from '../../../builder/oci/root-view.ts';
+import { machineArchitecture } from '../../../builder/lock/resolve.ts';
+import { readLock } from '../../../builder/lock/lock-file.ts';
+import { openToolbox, type Toolbox } from '../../../builder/tools/toolbox.ts';
+import { SlipwayError } from '../../../spec/error.ts';
 import type { FileSource } from '../../../builder/tree/entry.ts';
 import type { ServiceDefinition } from '../../../spec/service.ts';
 import { directory, file, service, symlink } from './service.ts';
 
 const BUSYBOX = '/usr/bin/busybox';
+const LOCK = fileURLToPath(new URL('../../../images/minimal.lock', import.meta.url));
+const LOADER = { amd64: '/lib64/ld-linux-x86-64.so.2', arm64: '/lib/ld-linux-aarch64.so.1' } as const;
+const TRIPLET = { amd64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' } as const;
 
-/** `undefined`: it can. */
-export function whyNoCrun(): string | undefined {
+/** The machine's own crun and busybox, from the committed lock; or why nothing can be run here. */
+export async function openCrun(): Promise<Toolbox | string> {
   if (process.getuid?.() !== 0) return 'crun needs root here';
-  if (spawnSync('crun', ['--version']).error !== undefined) return 'crun is not installed';
-  if (!existsSync(BUSYBOX)) return 'busybox is not installed';
   const unshare = spawnSync('unshare', ['--mount', 'mount', '-t', 'cgroup2', 'none', '/sys/fs/cgroup']);
-  return unshare.status === 0 ? undefined : `no mount namespace with cgroup v2: ${unshare.stderr.toString()}`;
+  if (unshare.status !== 0) return `no mount namespace with cgroup v2: ${unshare.stderr.toString()}`;
+  const lock = await readLock(LOCK);
+  if (lock?.architecture !== machineArchitecture()) return 'no lock for this architecture';
+  const names = new Set(['crun', 'busybox']);
+  for (const name of names)
+    lock.packages.find((item) => item.name === name)?.depends.forEach((item) => names.add(item));
+  try {
+    return await openToolbox(lock.packages.filter(({ name }) => names.has(name)));
+  } catch (error) {
+    if (error instanceof SlipwayError) return error.message;
+    throw error;
+  }
 }
 
 /** A container or virtual machine of somebody else's may keep a capability back, as `privileged` then finds out. */
@@ -44,6 +53,7 @@ export interface ContainerResult {
 
 /** Runs `script` with the container's shell. `machine`: shell commands that prepare the machine before (its /run and /var/lib are empty). */
 export function runContainer(
+  toolbox: Toolbox,
   scratch: string,
   changes: Partial<ServiceDefinition>,
   script: string,
@@ -63,7 +73,7 @@ export function runContainer(
     rootAdditions,
     machine: onMachine,
   } = makeBundle(definition, {
-    architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+    architecture: machineArchitecture(),
     root: rootView(entries),
   });
   const bundle = join(scratch, 'bundle');
@@ -76,11 +86,11 @@ export function runContainer(
     if (entry.type === 'file')
       writeFileSync(path, 'source' in entry ? fileBytes(entry.source as FileSource) : '');
   }
-  for (const path of [BUSYBOX, ...librariesOf(BUSYBOX)]) {
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    copyFileSync(path, join(root, path));
-    chmodSync(join(root, path), 0o755);
-  }
+  const architecture = machineArchitecture();
+  const libraries = `/usr/lib/${TRIPLET[architecture]}`;
+  const needed = ['libc.so.6', 'libresolv.so.2', 'libm.so.6'].map((name) => join(libraries, name));
+  for (const path of [BUSYBOX, ...needed]) copyInto(root, toolbox.file(path), path);
+  copyInto(root, toolbox.file(join(libraries, posix.basename(LOADER[architecture]))), LOADER[architecture]);
   writeFileSync(join(bundle, 'config.json'), configText(config));
   const prepared = onMachine.directories.map(
     ({ path, uid, gid, mode }) =>
@@ -101,7 +111,7 @@ export function runContainer(
       : '',
     ...prepared,
     machine,
-    `exec timeout 60 crun run --bundle ${bundle} slipway-test-${process.pid}`,
+    `exec timeout 60 ${toolbox.command('crun').join(' ')} run --bundle ${bundle} slipway-test-${process.pid}`,
   ];
   const { status, stdout, stderr } = spawnSync('unshare', ['--mount', 'sh', '-c', steps.join('\n')], {
     encoding: 'utf8',
@@ -114,8 +124,8 @@ function fileBytes(source: FileSource): Uint8Array {
   return source.kind === 'bytes' ? source.bytes : new Uint8Array(0);
 }
 
-/** The loader and libraries of a program; none where it is static. */
-function librariesOf(program: string): readonly string[] {
-  const { stdout } = spawnSync('ldd', [program], { encoding: 'utf8' });
-  return [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path = '']) => path);
+function copyInto(root: string, source: string, path: string): void {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  copyFileSync(source, join(root, path));
+  chmodSync(join(root, path), 0o755);
 }
