@@ -2,7 +2,13 @@
 import { SlipwayError } from '../../spec/error.ts';
 import { readFat, type FatFile } from '../esp/read.ts';
 import { GPT_HEAD_BYTES, decodeGpt, type GptPartition } from '../gpt/table.ts';
-import { VERITY_SUPERBLOCK_BYTES, readVeritySuperblock, slotUuid } from '../verity/superblock.ts';
+import { checkVerity } from '../verity/check.ts';
+import {
+  VERITY_SUPERBLOCK_BYTES,
+  readVeritySuperblock,
+  slotUuid,
+  type VeritySuperblock,
+} from '../verity/superblock.ts';
 import { inspectPe, type PeReport, type TrustAnchor } from './pe.ts';
 import { inspectRoot, type RootReport } from './root.ts';
 import { partOf, type ByteSource } from './source.ts';
@@ -14,7 +20,15 @@ export interface SlotReport {
   readonly uuid?: string;
   /** The UKIs on the ESP that boot it. */
   readonly ukis: readonly string[];
+  /** Where it was asked for: whether root and tree are what those UKIs' root hash says, every block of them. */
+  readonly intact?: boolean;
   readonly root?: RootReport;
+}
+
+export interface DiskOptions {
+  readonly anchors?: readonly TrustAnchor[];
+  /** `contents` reads the roots and checks every block against the root hash. */
+  readonly check?: 'structure' | 'contents';
 }
 
 export interface DiskReport {
@@ -35,7 +49,7 @@ export interface DiskReport {
 /** Throws `gpt.invalid` where there is no usable partition table; whatever else is damaged stands in `problems`. */
 export async function inspectDisk(
   source: ByteSource,
-  anchors: readonly TrustAnchor[] | undefined,
+  { anchors, check = 'structure' }: DiskOptions,
 ): Promise<DiskReport> {
   const table = decodeGpt(await source.read(0, Math.min(GPT_HEAD_BYTES, source.sizeBytes)), source.sizeBytes);
   if (table === undefined) throw new SlipwayError('gpt.invalid', 'it has no GUID partition table');
@@ -65,9 +79,8 @@ export async function inspectDisk(
   const conf = files.find((file) => file.path === 'loader/loader.conf');
   const slots: SlotReport[] = [];
   for (const name of ['a', 'b'] as const) {
-    const slot = await attempt(`slot ${name}`, () =>
-      inspectSlot(name, partition(`root-${name}`), partition(`verity-${name}`), programs),
-    );
+    const [root, verity] = [partition(`root-${name}`), partition(`verity-${name}`)];
+    const slot = await attempt(`slot ${name}`, () => inspectSlot(name, root, verity, programs, check));
     if (slot !== undefined) slots.push(slot);
   }
   const loaderConf = conf === undefined ? undefined : await attempt(conf.path, () => conf.read());
@@ -91,10 +104,13 @@ async function inspectSlot(
   root: ByteSource | undefined,
   verity: ByteSource | undefined,
   programs: readonly (PeReport & { path: string })[],
+  check: 'structure' | 'contents',
 ): Promise<SlotReport> {
   const superblock =
     verity === undefined ? undefined : readVeritySuperblock(await verity.read(0, VERITY_SUPERBLOCK_BYTES));
-  if (superblock === undefined || root === undefined) return { name, state: 'empty', ukis: [] };
+  if (superblock === undefined || root === undefined || verity === undefined) {
+    return { name, state: 'empty', ukis: [] };
+  }
   const ukis = programs.filter(
     ({ rootHash }) => rootHash !== undefined && slotUuid(rootHash) === superblock.uuid,
   );
@@ -103,8 +119,20 @@ async function inspectSlot(
     state: 'filled',
     uuid: superblock.uuid,
     ukis: ukis.map(({ path }) => path),
+    ...(check === 'structure' ? {} : { intact: await isIntact(root, verity, superblock, ukis) }),
     root: await inspectRoot(root),
   };
+}
+
+/** A UKI's root hash is what is signed: without one there is nothing to be intact by. */
+async function isIntact(
+  root: ByteSource,
+  verity: ByteSource,
+  superblock: VeritySuperblock,
+  ukis: readonly PeReport[],
+): Promise<boolean> {
+  const { rootHash, treeMatches } = await checkVerity(root, verity, superblock);
+  return treeMatches && ukis.length > 0 && ukis.every((uki) => uki.rootHash === rootHash);
 }
 
 async function layoutRecord(reserved: ByteSource | undefined): Promise<string | undefined> {

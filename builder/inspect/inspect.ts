@@ -6,8 +6,8 @@ import {
   readVeritySuperblock,
   type VeritySuperblock,
 } from '../verity/superblock.ts';
-import { inspectDisk, type DiskReport } from './disk.ts';
-import { inspectPe, type PeReport, type TrustAnchor } from './pe.ts';
+import { inspectDisk, type DiskOptions, type DiskReport } from './disk.ts';
+import { inspectPe, type PeReport } from './pe.ts';
 import { inspectRoot, type RootReport } from './root.ts';
 import { withFile, type ByteSource } from './source.ts';
 
@@ -26,11 +26,11 @@ const MAX_PE_BYTES = 1024 * 1024 * 1024;
  * Reads a disk image, a UKI, a boot loader, a root or a verity tree. With `anchors`, says which of them trust its signatures. Throws
  * `inspect.unknown` where it is none of these, and an error of its format where it is damaged.
  */
-export function inspectArtifact(path: string, anchors?: readonly TrustAnchor[]): Promise<Inspection> {
+export function inspectArtifact(path: string, options: DiskOptions = {}): Promise<Inspection> {
   return withFile(path, async (source): Promise<Inspection> => {
     switch (await recognise(source)) {
       case 'disk':
-        return inspectDisk(source, anchors);
+        return inspectDisk(source, options);
       case 'root':
         return inspectRoot(source);
       case 'pe':
@@ -40,7 +40,7 @@ export function inspectArtifact(path: string, anchors?: readonly TrustAnchor[]):
             `a PE image of ${source.sizeBytes} bytes is none that firmware loads`,
           );
         }
-        return inspectPe(await source.read(0, source.sizeBytes), anchors);
+        return inspectPe(await source.read(0, source.sizeBytes), options.anchors);
       case 'verity': {
         const superblock = readVeritySuperblock(await source.read(0, VERITY_SUPERBLOCK_BYTES));
         if (superblock === undefined) throw new Error('recognised as verity');

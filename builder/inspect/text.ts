@@ -1,5 +1,5 @@
 /** An inspection for people. */
-import type { DiskReport } from './disk.ts';
+import type { DiskReport, SlotReport } from './disk.ts';
 import type { Inspection } from './inspect.ts';
 import type { PeReport, SignatureReport } from './pe.ts';
 import type { RootReport } from './root.ts';
@@ -43,7 +43,7 @@ function diskLines(disk: DiskReport): string[] {
   ]);
   const slots = disk.slots.flatMap((slot) => [
     '',
-    `Slot ${slot.name}: ${slot.uuid === undefined ? 'empty' : `${slot.uuid}, booted by ${slot.ukis.join(', ') || 'nothing'}`}`,
+    slotLine(slot),
     ...indent(slot.root === undefined ? [] : rootLines(slot.root)),
   ]);
   const programs = disk.programs.flatMap((program) => ['', `${program.path}`, ...indent(peLines(program))]);
@@ -61,6 +61,12 @@ function diskLines(disk: DiskReport): string[] {
     ]),
     ...problemLines(disk.problems),
   ];
+}
+
+function slotLine(slot: SlotReport): string {
+  if (slot.uuid === undefined) return `Slot ${slot.name}: empty`;
+  const verdict = slot.intact === undefined ? '' : slot.intact ? ', intact' : ', DAMAGED';
+  return `Slot ${slot.name}: ${slot.uuid}, booted by ${slot.ukis.join(', ') || 'nothing'}${verdict}`;
 }
 
 function peLines(pe: PeReport): string[] {

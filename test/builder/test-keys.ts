@@ -6,8 +6,16 @@ import { initKeys } from '../../builder/keys/init.ts';
 /** Raised when what `initKeys` writes changes. */
 const EDITION = 1;
 
+const made = new Map<string | undefined, Promise<string>>();
+
 /** A keys directory. */
-export async function testKeys(passphrase?: string): Promise<string> {
+export function testKeys(passphrase?: string): Promise<string> {
+  const directory = made.get(passphrase) ?? makeKeys(passphrase);
+  made.set(passphrase, directory);
+  return directory;
+}
+
+async function makeKeys(passphrase: string | undefined): Promise<string> {
   const directory = await cachedDirectory('test-keys', { EDITION, passphrase }, (temporary) =>
     initKeys(join(temporary, 'keys'), passphrase === undefined ? {} : { passphrase }),
   );

@@ -39,7 +39,7 @@ const anchors = [
 async function inspectBytes(bytes: Uint8Array): Promise<Inspection> {
   const path = join(directory, 'artifact');
   await writeFile(path, bytes);
-  return inspectArtifact(path, anchors);
+  return inspectArtifact(path, { anchors });
 }
 
 async function rootWith(add: (tar: Pack) => void): Promise<Buffer> {
