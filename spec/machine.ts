@@ -44,12 +44,14 @@ export interface HealthCheck {
   readonly startIntervalMs: number;
 }
 
-/** A directory that slipd makes before the service starts, with its owner and mode set each time. */
+/** A directory that slipd makes before the service starts, with its owner and mode set each time (unless `keep`). */
 export interface PreparedDirectory {
   readonly path: string;
   readonly uid: number;
   readonly gid: number;
   readonly mode: number;
+  /** Owner and mode are those of a new one: whatever stands there already is left as it is (Compose: bind.create_host_path). */
+  readonly keep?: boolean;
 }
 
 export interface MachineService {

@@ -88,7 +88,7 @@ export function makeBundle(service: ServiceDefinition, context: BundleContext): 
   };
   return {
     config,
-    machine: machineService(service, root, healthCheck),
+    machine: machineService(service, root, healthCheck, context.hostPathType),
     rootAdditions: rootAdditions(service, mounts, root, context.hostPathType),
   };
 }

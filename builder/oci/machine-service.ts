@@ -2,12 +2,14 @@
 import type { HealthCheck, MachineService, PreparedDirectory } from '../../spec/machine.ts';
 import type { ServiceDefinition } from '../../spec/service.ts';
 import { STATE, VOLUMES, stateSource } from './mounts.ts';
+import { bindPoint, type HostPathType } from './root-entries.ts';
 import type { RootView } from './root-view.ts';
 
 export function machineService(
   service: ServiceDefinition,
   root: RootView,
   healthCheck: HealthCheck | undefined,
+  hostPathType: HostPathType = () => undefined,
 ): MachineService {
   return {
     name: service.name,
@@ -18,18 +20,29 @@ export function machineService(
     stopSignal: service.stopSignal,
     stopGraceMs: service.stopGraceMs,
     ...(healthCheck === undefined ? {} : { healthCheck }),
-    directories: preparedDirectories(service, root),
+    directories: preparedDirectories(service, root, hostPathType),
     writable: !service.readOnly,
   };
 }
 
+/** Places that the machine itself makes and keeps. */
+const MACHINE_OWNED = /^\/(dev|proc|sys|tmp|run\/(etc|slip|slipway|crun))(\/|$)/;
+
 /** Binds that ask for it, named volumes (owner and mode as the root has them at that place, as Docker does), state directories. */
-function preparedDirectories(service: ServiceDefinition, root: RootView): readonly PreparedDirectory[] {
+function preparedDirectories(
+  service: ServiceDefinition,
+  root: RootView,
+  hostPathType: HostPathType,
+): readonly PreparedDirectory[] {
   const directories = new Map<string, PreparedDirectory>();
   const add = (directory: PreparedDirectory): void => void directories.set(directory.path, directory);
   for (const volume of service.volumes) {
     if (volume.kind === 'bind' && volume.createHostPath) {
-      add({ path: volume.source, uid: 0, gid: 0, mode: 0o755 });
+      const { source } = volume;
+      const exists = MACHINE_OWNED.test(source) || hostPathType(source) !== undefined;
+      if (!exists && bindPoint(source, hostPathType) === 'directory') {
+        add({ path: source, uid: 0, gid: 0, mode: 0o755, keep: true });
+      }
     }
     if (volume.kind === 'volume') {
       const place = root.resolve(volume.target);

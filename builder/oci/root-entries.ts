@@ -55,7 +55,7 @@ export function rootAdditions(
 }
 
 /** A directory, unless the machine is known to have a file there. */
-function bindPoint(source: string, hostPathType: HostPathType): 'file' | 'directory' {
+export function bindPoint(source: string, hostPathType: HostPathType): 'file' | 'directory' {
   const known = hostPathType(source);
   if (known !== undefined) return known;
   const inGeneratedEtc = source.startsWith(`${MACHINE_PATHS.generatedEtc}/`);

@@ -146,7 +146,10 @@ describe('what slipd prepares', () => {
       {
         volumes: [
           { kind: 'volume', name: 'd', target: '/var/www', readOnly: false },
-          bindOf('/run/made', '/made', { createHostPath: true }),
+          bindOf('/srv/made', '/made', { createHostPath: true }),
+          ...['/run/slip', '/run/etc/passwd', '/dev/pts', '/usr/lib/known', '/srv/app.sock'].map((path) =>
+            bindOf(path, path, { createHostPath: true }),
+          ),
           bindOf('/run/found', '/found'),
         ],
         state: [{ path: '/var/lib/x', uid: 1, gid: 2, mode: 0o700 }],
@@ -155,7 +158,7 @@ describe('what slipd prepares', () => {
     );
     expect(machine.directories).toEqual([
       { path: '/var/lib/slipway/volumes/d', uid: 33, gid: 34, mode: 0o750 },
-      { path: '/run/made', uid: 0, gid: 0, mode: 0o755 },
+      { path: '/srv/made', uid: 0, gid: 0, mode: 0o755, keep: true },
       { path: '/var/lib/slipway/state/web', uid: 0, gid: 0, mode: 0o755 },
       { path: '/var/lib/slipway/state/web/var/lib/x', uid: 1, gid: 2, mode: 0o700 },
     ]);
