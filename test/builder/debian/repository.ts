@@ -106,39 +106,41 @@ export async function buildPackage(folder: string, recipe: PackageRecipe): Promi
   const { name, version = '1.0', architecture = 'amd64' } = recipe;
   const tree = await mkdtemp(join(tmpdir(), 'slipway-package-'));
   try {
-    const control = Object.entries({
-      Package: name,
-      Version: version,
-      Architecture: architecture,
-      Section: recipe.section ?? 'admin',
-      Maintainer: 'Test <test@example.invalid>',
-      Description: 'made by a test',
-      ...recipe.fields,
-    });
     await mkdir(join(tree, 'DEBIAN'));
-    await writeFile(
-      join(tree, 'DEBIAN/control'),
-      control.map(([key, value]) => `${key}: ${value}\n`).join(''),
-    );
+    await writeFile(join(tree, 'DEBIAN/control'), controlText(recipe));
     for (const [path, content] of Object.entries(recipe.files ?? {})) {
       await mkdir(dirname(join(tree, path)), { recursive: true });
       await writeFile(join(tree, path), content);
     }
     await mkdir(folder, { recursive: true });
     const path = join(folder, `${name}_${version.replace(/^\d+:/, '')}_${architecture}.deb`);
-    await run(['dpkg-deb', '--root-owner-group', '-Zgzip', '--build', tree, path]);
+    await run(['dpkg-deb', '--root-owner-group', '-Znone', '--build', tree, path]);
     return path;
   } finally {
     await rm(tree, { recursive: true, force: true });
   }
 }
 
+function controlText(recipe: PackageRecipe): string {
+  const fields = {
+    Package: recipe.name,
+    Version: recipe.version ?? '1.0',
+    Architecture: recipe.architecture ?? 'amd64',
+    Section: recipe.section ?? 'admin',
+    Maintainer: 'Test <test@example.invalid>',
+    Description: 'made by a test',
+    ...recipe.fields,
+  };
+  return Object.entries(fields)
+    .map(([key, value]) => `${key}: ${value}\n`)
+    .join('');
+}
+
 async function poolPackage(root: string, recipe: PackageRecipe): Promise<string> {
   const path = await buildPackage(join(root, 'pool', recipe.name), recipe);
   const bytes = await readFile(path);
-  const { stdout } = await run(['dpkg-deb', '--field', path]);
   return [
-    stdout.toString('utf8').trimEnd(),
+    controlText(recipe).trimEnd(),
     `Filename: pool/${recipe.name}/${basename(path)}`,
     `Size: ${bytes.length}`,
     `SHA256: ${createHash('sha256').update(bytes).digest('hex')}`,
