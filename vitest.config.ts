@@ -18,7 +18,11 @@ export default defineConfig({
           include: ['test/boot/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 600_000,
+          // Builds the image that most of them boot.
+          globalSetup: ['test/boot/setup.ts'],
+          // One machine a core.
           pool: 'forks',
+          poolOptions: { forks: { maxForks: 2 } },
         },
       },
     ],

@@ -1,0 +1,72 @@
+import { readFile, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { removeSignatures, signPe } from '../../builder/authenticode/sign.ts';
+import { appendSections } from '../../builder/pe/append.ts';
+import { run } from '../../builder/process/run.ts';
+import type { DiskSource } from '../../cli/run-input.ts';
+import { labToolbox } from '../../lab/toolbox.ts';
+import { changeEsp, listEsp, withDiskCopy } from './disk-edit.ts';
+import { buildTestImage, testKeys, WORK } from './image.ts';
+import { HEALTHY_LIMIT_MS, withMachine } from './machine.ts';
+
+const LIMIT_MS = 4 * HEALTHY_LIMIT_MS;
+const MIB = 1024 * 1024;
+
+/** What a failed update leaves: the machine must find back by itself, whoever looks at it (decisions.md 1). */
+describe('a bad new version at three tries beside a good one', { timeout: LIMIT_MS }, () => {
+  let source: DiskSource;
+
+  beforeAll(async () => {
+    source = await buildTestImage('images/minimal.yaml');
+  }, LIMIT_MS);
+
+  /** The good UKI under a newer version, unsigned. */
+  const newer = async (): Promise<Uint8Array> => {
+    const uki = Buffer.from(removeSignatures(await readFile(source.disk.replace(/\.raw$/, '.efi'))));
+    const place = uki.indexOf('IMAGE_VERSION=1.0.0');
+    expect(place).toBeGreaterThan(0);
+    uki.write('IMAGE_VERSION=9.0.0', place);
+    return uki;
+  };
+
+  const signed = async (uki: Uint8Array): Promise<Uint8Array> => signPe(uki, (await testKeys()).uki);
+
+  test.each([
+    {
+      kind: 'truncated',
+      make: async () => (await signed(await newer())).subarray(0, 5 * MIB),
+    },
+    { kind: 'unsigned', make: newer },
+    {
+      // More than the machine has memory.
+      kind: 'oversized',
+      make: async () => {
+        const padding = { name: '.pad', data: new Uint8Array(300 * MIB), kind: 'data' as const };
+        return signed(appendSections(await newer(), [padding]));
+      },
+    },
+  ])('$kind: the good one is reached with no key pressed', ({ kind, make }) =>
+    withDiskCopy(source.disk, async (disk) => {
+      const bad = `${basename(source.disk, '.raw').replace('1.0.0', '9.0.0')}`;
+      await changeEsp(disk, { [`EFI/Linux/${bad}+3.efi`]: await make() });
+      const overlay = join(WORK, `loader-${kind}.qcow2`);
+      const after = join(WORK, `loader-${kind}.raw`);
+      await rm(overlay, { force: true });
+      try {
+        await withMachine({ name: `loader-${kind}`, disk, overlay, memoryMiB: 256 }, async (machine) => {
+          const { status } = await machine.waitForReport('healthy', 3 * HEALTHY_LIMIT_MS);
+          expect(status).toMatchObject({ image: { version: '1.0.0' }, problems: [] });
+          // Three tries, each ended by the boot loader itself.
+          expect(machine.events.filter(({ event }) => event === 'RESET').length).toBe(3);
+        });
+        const toolbox = await labToolbox();
+        await run([...toolbox.command('qemu-img'), 'convert', '-O', 'raw', overlay, after]);
+        expect(await listEsp(after, 'EFI/Linux')).toContain(`${bad}+0-3.efi`);
+      } finally {
+        await rm(overlay, { force: true });
+        await rm(after, { force: true });
+      }
+    }),
+  );
+});
