@@ -1,6 +1,8 @@
 /** `slipway validate`: all faults of image definitions and service files at once. */
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { DiagnosticsError, formatDiagnostic, type Diagnostic } from '../spec/diagnostic.ts';
+import { diskFiles } from '../spec/input-files.ts';
 import { fileKind, loadImage, loadServiceFile } from '../spec/load.ts';
 
 export interface ValidateResult {
@@ -12,7 +14,7 @@ export interface ValidateResult {
 export function validateCommand(): Command {
   return new Command('validate')
     .description('check image definitions and service files: all faults at once')
-    .argument('<file...>', 'image definitions, service files')
+    .argument('<file...>', 'image definitions, service files, folders with a compose.yaml')
     .option('--profile <name>', 'activate a profile (may be given several times)', collect, [])
     .option('--json', 'print the diagnostics as JSON')
     .action(async (files: string[], options: { profile: string[]; json?: boolean }) => {
@@ -29,7 +31,9 @@ export async function validate(
 ): Promise<ValidateResult> {
   const kinds: ValidateResult['files'][number][] = [];
   const diagnostics = new Map<string, Diagnostic>();
-  for (const file of files) {
+  for (const named of files) {
+    // A folder stands for the service file in it, as in `include:`.
+    const file = (await diskFiles.kindOf(named)) === 'folder' ? join(named, 'compose.yaml') : named;
     const kind = await fileKind(file);
     kinds.push({ file, kind: kind ?? 'unknown' });
     const loaded =

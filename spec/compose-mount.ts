@@ -1,5 +1,5 @@
 /** Compose's `volumes`, `tmpfs` and `devices`, short and long form. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { machinePathSchema, NAME, normalisePath, refuse } from './names.ts';
 import { modeSchema, parseSize, sizeSchema } from './quantities.ts';
 import type { ServiceDefinition, VolumeMount } from './service.ts';

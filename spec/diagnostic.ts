@@ -28,16 +28,31 @@ export class DiagnosticsError extends SlipwayError {
   }
 }
 
+/** Longer source lines are shown in part, around the column. */
+const SHOWN_COLUMNS = 160;
+
 /** One diagnostic as text: `file:line:column: error: message`, the source line, a caret, the hint. */
 export function formatDiagnostic(diagnostic: Diagnostic): string {
   const { file, line, column, severity, message, sourceLine, hint } = diagnostic;
   const gutter = String(line);
-  const underline = '^'.repeat(Math.max(1, Math.min(diagnostic.length ?? 1, sourceLine.length - column + 1)));
+  const isLong = sourceLine.length > SHOWN_COLUMNS;
+  const start = isLong ? Math.max(0, column - 1 - SHOWN_COLUMNS / 2) : 0;
+  const shown = sourceLine.slice(start, start + SHOWN_COLUMNS);
+  const before = column - 1 - start;
+  const underline = '^'.repeat(Math.max(1, Math.min(diagnostic.length ?? 1, shown.length - before)));
   const lines = [
-    `${file}:${line}:${column}: ${severity}: ${message}`,
-    `  ${gutter} | ${sourceLine}`,
-    `  ${' '.repeat(gutter.length)} | ${' '.repeat(column - 1)}${underline}`,
+    `${visible(file)}:${line}:${column}: ${severity}: ${visible(message)}`,
+    `  ${gutter} | ${visible(shown)}`,
+    `  ${' '.repeat(gutter.length)} | ${' '.repeat(before)}${underline}`,
   ];
-  if (hint !== undefined) lines.push(`  hint: ${hint}`);
+  if (hint !== undefined) lines.push(`  hint: ${visible(hint)}`);
   return lines.join('\n');
+}
+
+/** A file may hold escape sequences; a terminal must not obey them. Each becomes one column, so that the caret stays right. */
+function visible(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return text
+    .replace(/\t/g, ' ')
+    .replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
 }

@@ -6,7 +6,7 @@ import { faultAt, mapNode, type Located, type LocatedMap, type Position } from '
 import { resolveDollars } from './interpolate.ts';
 import { IMAGE_RULES, mergeNodes } from './merge.ts';
 import { imageSchema } from './image-schema.ts';
-import { pathFrom, readYaml, type Reading } from './reading.ts';
+import { pathFrom, readYaml, type LocatedService, type LocatedServices, type Reading } from './reading.ts';
 import { parseShape, type ShapeOptions } from './shape.ts';
 import {
   addServices,
@@ -15,8 +15,6 @@ import {
   ownServices,
   SERVICE_FILE_WORDS,
   withoutResets,
-  type LocatedService,
-  type LocatedServices,
 } from './service-file.ts';
 
 export interface ImageLayers {

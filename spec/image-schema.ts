@@ -1,5 +1,5 @@
 /** An image definition as it is written. The type, the validator, the JSON Schema and the reference page derive from here. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ALIGNMENT_BYTES } from './layout.ts';
 import { NAME, refuse } from './names.ts';
 import { fileSchema, packageSchema } from './package-schema.ts';

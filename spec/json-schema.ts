@@ -1,5 +1,5 @@
 /** The JSON Schemas of both file kinds, derived from the definitions that validate them: for editors, and for the reference pages. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { imageSchema } from './image-schema.ts';
 import { serviceFileSchema } from './service-schema.ts';
 

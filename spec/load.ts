@@ -62,6 +62,9 @@ export async function fileKind(
   return root.entries.has('services') && !root.entries.has('name') ? 'services' : 'image';
 }
 
+/** Nobody reads further; a hostile file could have a hundred thousand. */
+const MAX_FAULTS = 100;
+
 /** In reading order of files, then by place; what was found on two ways is told once. */
 function finished(reading: Reading): readonly Diagnostic[] {
   const seen = new Set<string>();
@@ -71,9 +74,16 @@ function finished(reading: Reading): readonly Diagnostic[] {
   });
   const order = new Map<string, number>();
   for (const { file } of unique) if (!order.has(file)) order.set(file, order.size);
-  return unique.sort(
+  unique.sort(
     (a, b) => (order.get(a.file) ?? 0) - (order.get(b.file) ?? 0) || a.line - b.line || a.column - b.column,
   );
+  const next = unique[MAX_FAULTS];
+  if (next === undefined) return unique;
+  const rest = unique.length - MAX_FAULTS;
+  return [
+    ...unique.slice(0, MAX_FAULTS),
+    { ...next, code: 'input.more', message: `${rest} more faults from here on` },
+  ];
 }
 
 function hasErrors(diagnostics: readonly Diagnostic[]): boolean {

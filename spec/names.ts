@@ -1,5 +1,5 @@
 /** Words with a fixed list or form: capabilities, signals, resource limits, names, paths. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { nearest } from './suggest.ts';
 
 /** capabilities(7), in the kernel's order, without `CAP_`. */

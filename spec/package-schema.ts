@@ -1,5 +1,5 @@
 /** What image definitions and service files share: Debian packages and literal files. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { PackageSelection } from './image.ts';
 import { machinePathSchema, normalisePath } from './names.ts';
 import { modeSchema } from './quantities.ts';

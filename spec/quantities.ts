@@ -1,5 +1,5 @@
 /** Sizes, durations and file modes as people write them. Each parser returns `undefined` for what it does not understand. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
   b: 1,

@@ -5,6 +5,9 @@ import type { InputFiles } from './input-files.ts';
 import { faultAt, type Located, type LocatedMap, type Position, type SourceFile } from './located.ts';
 import { parseYaml } from './yaml.ts';
 
+/** A service that extends a service that extends ... further than this is told off, before it costs time and stack. */
+export const MAX_EXTENDS = 20;
+
 /** More files than this in one image is a mistake (or an attack), not a design. */
 export const MAX_FILES = 500;
 
@@ -12,6 +15,17 @@ export interface ParsedFile {
   readonly source: SourceFile;
   readonly root?: Located;
 }
+
+/** A service as a tree: of one file as written, or merged with all that it extends. */
+export interface LocatedService {
+  readonly name: string;
+  readonly keyAt: Position;
+  readonly node: Located;
+  /** Volumes that its file declares; `undefined` where any name may be used. */
+  readonly volumes?: ReadonlySet<string>;
+}
+
+export type LocatedServices = ReadonlyMap<string, LocatedService>;
 
 export interface Reading {
   readonly files: InputFiles;
@@ -21,10 +35,19 @@ export interface Reading {
   readonly parsed: Map<string, ParsedFile>;
   /** Service files that are checked and in their one form, by path. */
   readonly prepared: Map<string, LocatedMap>;
+  /** The services of a file and of what it includes, by path. */
+  readonly services: Map<string, LocatedServices>;
 }
 
 export function startReading(files: InputFiles): Reading {
-  return { files, diagnostics: [], sources: new Set(), parsed: new Map(), prepared: new Map() };
+  return {
+    files,
+    diagnostics: [],
+    sources: new Set(),
+    parsed: new Map(),
+    prepared: new Map(),
+    services: new Map(),
+  };
 }
 
 /** A parsed YAML file; `undefined` when it cannot be read, which is then a fault at `wantedAt`, or in the file itself. */

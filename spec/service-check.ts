@@ -2,7 +2,7 @@
 import type { Diagnostic } from './diagnostic.ts';
 import { faultAt, positionAt } from './located.ts';
 import type { ServiceDefinition } from './service.ts';
-import type { LocatedService } from './service-file.ts';
+import type { LocatedService } from './reading.ts';
 import { nearest } from './suggest.ts';
 
 export interface DefinedService {

@@ -13,20 +13,17 @@ import { UNSUPPORTED_FILE_KEYS, UNSUPPORTED_SERVICE_KEYS } from './compose-keys.
 import { normaliseService } from './compose-forms.ts';
 import { resolveDollars } from './interpolate.ts';
 import { mergeNodes, SERVICE_RULES } from './merge.ts';
-import { pathFrom, readYaml, type ParsedFile, type Reading } from './reading.ts';
+import {
+  MAX_EXTENDS,
+  pathFrom,
+  readYaml,
+  type LocatedService,
+  type LocatedServices,
+  type ParsedFile,
+  type Reading,
+} from './reading.ts';
 import { parseShape, type ShapeOptions } from './shape.ts';
 import { serviceFileSchema } from './service-schema.ts';
-
-/** A service as a tree: of one file as written, or merged with all that it extends. */
-export interface LocatedService {
-  readonly name: string;
-  readonly keyAt: Position;
-  readonly node: Located;
-  /** Volumes that its file declares; `undefined` where any name may be used. */
-  readonly volumes?: ReadonlySet<string>;
-}
-
-export type LocatedServices = ReadonlyMap<string, LocatedService>;
 
 /** Names the mappings of a service file in messages. */
 export const SERVICE_FILE_WORDS: ShapeOptions = {
@@ -43,9 +40,16 @@ export async function loadServices(
   wantedAt?: Position,
   chain: readonly string[] = [],
 ): Promise<LocatedServices> {
+  const earlier = reading.services.get(path);
+  if (earlier !== undefined) return earlier;
   const file = await readYaml(reading, path, display, wantedAt);
-  if (file?.root === undefined) return new Map();
-  return servicesOf(reading, file, [...chain, path]);
+  const services =
+    file?.root === undefined
+      ? new Map<string, LocatedService>()
+      : await servicesOf(reading, file, [...chain, path]);
+  // Once for each file: files that include each other crosswise would otherwise be read 2^n times.
+  reading.services.set(path, services);
+  return services;
 }
 
 /** The services that one mapping holds (`services:` of a service file or an image), each with what it extends. */
@@ -221,6 +225,11 @@ async function extended(
   const here = `${node.at.source.path}#${name}`;
   if (chain.includes(here)) {
     reading.diagnostics.push(faultAt(target.at, 'extends.cycle', `the service '${name}' extends itself`));
+    return own;
+  }
+  if (chain.length >= MAX_EXTENDS) {
+    const message = `more than ${MAX_EXTENDS} services extend each other in a row`;
+    reading.diagnostics.push(faultAt(target.at, 'extends.depth', message));
     return own;
   }
   const others = file === undefined ? services : await servicesOfFile(reading, file);

@@ -2,11 +2,10 @@
 import { faultAt, nodeAt, positionAt, type Position } from './located.ts';
 import { parseEnvFile } from './env-file.ts';
 import { fileEntries } from './file-entries.ts';
-import { pathFrom, readInput, type Reading } from './reading.ts';
+import { pathFrom, readInput, type LocatedService, type LocatedServices, type Reading } from './reading.ts';
 import { parseShape } from './shape.ts';
 import { checkServices, type DefinedService } from './service-check.ts';
 import { asTexts, defineService } from './service-definition.ts';
-import type { LocatedService, LocatedServices } from './service-file.ts';
 import { SERVICE_FILE_WORDS, withoutResets } from './service-file.ts';
 import { serviceSchema, type ServiceInput } from './service-schema.ts';
 import type { ServiceDefinition } from './service.ts';

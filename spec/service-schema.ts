@@ -2,7 +2,7 @@
  * One service of a service file: the Compose Specification's keys that Slipway supports, and `x-slipway`. The type, the validator, the
  * JSON Schema and the reference page derive from here. Sections and names follow the Compose Specification.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { deviceSchema, tmpfsSchema, volumeSchema } from './compose-mount.ts';
 import { capabilitySchema, NAME, refuse, signalSchema, ULIMITS } from './names.ts';
 import { fileSchema, packageSchema, stateSchema } from './package-schema.ts';

@@ -2,7 +2,7 @@
  * From a located tree to a typed value: runs a zod schema and turns its issues into diagnostics at the right place and in words that
  * people who write YAML know.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Diagnostic } from './diagnostic.ts';
 import { faultAt, nodeAt, positionAt, toPlain, type Located, type Path } from './located.ts';
 import { nearest } from './suggest.ts';

@@ -39,7 +39,8 @@ export interface YamlResult {
 
 interface Converter {
   readonly source: SourceFile;
-  readonly document: Document.Parsed;
+  /** By name, the last node with that anchor so far: conversion runs in the order of the text. */
+  readonly anchors: Map<string, Node>;
   readonly diagnostics: Diagnostic[];
   readonly at: (range: readonly number[] | null | undefined) => Position;
   /** Anchors resolved already, so that a thousand aliases cost one conversion. */
@@ -105,7 +106,7 @@ export function parseYaml(path: string, display: string, content: Uint8Array | s
   }
   const converter: Converter = {
     source,
-    document,
+    anchors: new Map(),
     diagnostics,
     at,
     resolved: new Map(),
@@ -126,7 +127,7 @@ function convert(node: Node | null, c: Converter, depth: number): Located {
   c.nodes += 1;
   if (node === null || c.nodes > YAML_LIMITS.nodes || depth > YAML_LIMITS.depth) return nothing;
   if (isAlias(node)) {
-    const target = node.resolve(c.document);
+    const target = c.anchors.get(node.source);
     if (target === undefined) {
       c.diagnostics.push(faultAt(at, 'yaml.alias', `no anchor &${node.source} comes before this alias`));
       return nothing;
@@ -137,6 +138,7 @@ function convert(node: Node | null, c: Converter, depth: number): Located {
     }
     return c.resolved.get(target) ?? convert(target, c, depth + 1);
   }
+  if (node.anchor !== undefined) c.anchors.set(node.anchor, node);
   c.open.add(node);
   const located = isMap(node)
     ? convertMap(node, c, depth)

@@ -64,6 +64,11 @@ describe('validate', () => {
     ]);
   });
 
+  test('a folder stands for its compose.yaml', async () => {
+    const { files } = await validate([at('ssh')]);
+    expect(files).toEqual([{ file: at('ssh/compose.yaml'), kind: 'services' }]);
+  });
+
   test('a file that is not there', async () => {
     const { diagnostics } = await validate([at('none.yaml')]);
     expect(diagnostics).toMatchObject([{ code: 'file.unreadable', line: 1, column: 1 }]);

@@ -53,6 +53,7 @@ const indicators = fc.constantFrom(
   '&a',
   '0o7',
   '.inf',
+  '%YAML 1.1\n---\n',
 );
 
 test('documents of our own words with anything in them', async () => {
@@ -87,6 +88,30 @@ test('good files with a piece cut out, doubled or replaced', async () => {
 
 test('bytes', async () => {
   await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), expectPlaces), { numRuns: 100 });
+});
+
+test('services that extend each other a thousand deep', async () => {
+  const chain = Array.from({ length: 1000 }, (_, i) => `  a${i}: { image: ./a, extends: a${i + 1} }`);
+  const { diagnostics } = await services({ 'compose.yaml': `services:\n${chain.join('\n')}\n` });
+  expect(diagnostics[0]?.code).toBe('extends.depth');
+  // What nobody would read is counted, not listed.
+  expect(diagnostics).toHaveLength(101);
+  expect(diagnostics.at(-1)?.message).toMatch(/^\d+ more faults from here on$/);
+});
+
+test('files that include each other crosswise are read once each', async () => {
+  const files: Record<string, string> = { 'compose.yaml': 'include: [a0.yaml, b0.yaml]\n' };
+  for (let i = 0; i < 30; i += 1) {
+    const text = i < 29 ? `include: [a${i + 1}.yaml, b${i + 1}.yaml]\n` : 'services: {}\n';
+    files[`a${i}.yaml`] = text;
+    files[`b${i}.yaml`] = text;
+  }
+  expect((await services(files)).diagnostics).toEqual([]);
+});
+
+test('thirty thousand aliases', async () => {
+  const { diagnostics } = await image({ 'image.yaml': `name: a\nx-a: [&a b${', *a'.repeat(30_000)}]\n` });
+  expect(diagnostics).toEqual([]);
 });
 
 /** Loads a text as both kinds; it may also name itself as what it includes or extends. */
