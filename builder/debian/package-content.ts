@@ -37,10 +37,12 @@ export interface PackageContent {
   readonly tarPath: string;
   /** Short names of the licences in the package's copyright file, sorted; empty where it names none, or lies in another package. */
   readonly licences: readonly string[];
+  /** The package whose copyright file holds for this one, too (its documentation folder is a link to the other's). */
+  readonly licencesOf?: string;
 }
 
 /** Part of the cache key: to be raised with every change of what the index says. */
-const INDEX_VERSION = 2;
+const INDEX_VERSION = 3;
 
 /** Unpacks and indexes once for a package's hash. Starts nothing of the package. */
 export async function openPackage(debPath: string): Promise<PackageContent> {
@@ -98,10 +100,19 @@ async function indexTar(tarPath: string): Promise<Omit<PackageContent, 'tarPath'
       // Indexing shares the thread with downloads and other packages' unpacking.
       if (entries.length % 256 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
-    return { entries, licences: [...licences].sort() };
+    const other = documentationOf(entries);
+    return { entries, licences: [...licences].sort(), ...(other === undefined ? {} : { licencesOf: other }) };
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** Policy 12.5: packages of one source may share a documentation folder. */
+function documentationOf(entries: readonly PackageEntry[]): string | undefined {
+  const link = entries.find(
+    ({ path, type }) => type === 'symlink' && /^\/usr\/share\/doc\/[^/]+$/.test(path),
+  );
+  return link?.target?.split('/').findLast((part) => part !== '');
 }
 
 function describe(entry: TarEntry, path: string, readAt: ReadAt): PackageEntry {

@@ -134,6 +134,19 @@ test('licences of the copyright file, each once', async () => {
   expect((await openPackage(deb)).licences).toEqual(['GPL-2+ or LGPL-2.1+', 'MIT']);
 });
 
+test('a documentation folder that is a link tells whose copyright file holds', async () => {
+  const tree = join(folder, 'linked');
+  await mkdir(join(tree, 'DEBIAN'), { recursive: true });
+  await mkdir(join(tree, 'usr/share/doc'), { recursive: true });
+  await writeFile(
+    join(tree, 'DEBIAN/control'),
+    'Package: linked\nVersion: 1\nArchitecture: amd64\nMaintainer: T <t@example.invalid>\nDescription: d\n',
+  );
+  await symlink('sample', join(tree, 'usr/share/doc/linked'));
+  await run(['dpkg-deb', '--root-owner-group', '--build', tree, join(folder, 'linked.deb')]);
+  expect(await openPackage(join(folder, 'linked.deb'))).toMatchObject({ licences: [], licencesOf: 'sample' });
+});
+
 test('a second opening reads the cache', async () => {
   const first = await openPackage(deb);
   await rm(join(folder, 'moved.deb'), { force: true });
