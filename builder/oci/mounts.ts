@@ -117,10 +117,10 @@ function trimmed(path: string): string {
 }
 
 /** The propagation that the container's root needs so that a shared or slave bind in it does what it says (as Docker sets it). */
-export function rootfsPropagation(mounts: readonly OciMount[]): string | undefined {
+export function rootfsPropagation(mounts: readonly OciMount[]): 'shared' | 'slave' | undefined {
   const has = (name: string): boolean => mounts.some((mount) => mount.options.includes(name));
-  if (has('shared') || has('rshared')) return 'rshared';
-  return has('slave') || has('rslave') ? 'rslave' : undefined;
+  if (has('shared') || has('rshared')) return 'shared';
+  return has('slave') || has('rslave') ? 'slave' : undefined;
 }
 
 /** Docker's, for everything that is not privileged. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Toolbox } from '../../../builder/tools/toolbox.ts';
-import type { ServiceDefinition } from '../../../spec/service.ts';
+import type { ServiceDefinition, VolumeMount } from '../../../spec/service.ts';
 import { hasAllCapabilities, openCrun, runContainer } from './crun.ts';
 
 const crun = await openCrun();
@@ -120,6 +120,13 @@ const CASES: readonly [string, Partial<ServiceDefinition>, string, string | RegE
     'touch /shared/x /shared/inner/x 2>&1 | grep -c Read-only',
     '2\n',
     'mkdir -p /run/shared/inner; mount -t tmpfs none /run/shared/inner',
+  ],
+  [
+    'a mount that the machine makes later shows in a slave bind',
+    { volumes: [{ ...bindOf('/run/shared', '/shared', false), propagation: 'rslave' } as VolumeMount] },
+    'for i in 1 2 3 4 5 6 7 8 9 10; do test -e /shared/in/mark && break; busybox sleep 0.5; done; cat /shared/in/mark',
+    'here\n',
+    'mkdir -p /run/shared/in; mount --make-shared /run; (sleep 1; mount -t tmpfs none /run/shared/in; echo here >/run/shared/in/mark) &',
   ],
   [
     'a file bound where the root has none',

@@ -80,7 +80,7 @@ describe('mounts', () => {
   test('a shared bind makes the root pass mounts on', () => {
     expect(bundle({}).config.linux.rootfsPropagation).toBeUndefined();
     const slave = bundle({ volumes: [bindOf('/a', '/a', { propagation: 'slave' })] });
-    expect(slave.config.linux.rootfsPropagation).toBe('rslave');
+    expect(slave.config.linux.rootfsPropagation).toBe('slave');
   });
 });
 
