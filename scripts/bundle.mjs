@@ -1,6 +1,5 @@
 // Bundles TypeScript into dist/: the `slipway` command for Node, and the machine's programs for QuickJS.
 import { build } from 'esbuild';
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 
@@ -24,7 +23,7 @@ const node = {
 // QuickJS 2025-04-26 understands ES2023; `std` and `os` are its own modules.
 const quickjs = {
   entryPoints: Object.fromEntries(
-    ['slipd', 'slip'].map((name) => [name, join(root, `host/${name}/main.ts`)]).filter(([, file]) => existsSync(file)),
+    ['slipd', 'slip', 'partition', 'verity'].map((name) => [name, join(root, `host/${name}/main.ts`)]),
   ),
   outdir: join(root, 'dist/host'),
   platform: 'neutral',
@@ -35,6 +34,5 @@ const quickjs = {
 };
 
 for (const options of [node, quickjs]) {
-  if (Object.keys(options.entryPoints).length === 0) continue;
   await build({ ...options, bundle: true, logLevel: 'warning', legalComments: 'none' });
 }

@@ -2,10 +2,12 @@
 import type { ImageDefinition } from '../../spec/image.ts';
 import { selectModules, type ModuleSet } from '../initrd/modules.ts';
 import { wantedModules } from '../initrd/module-choice.ts';
+import { hostNeeds } from '../oci/init.ts';
 import type { BuildInputs } from './inputs.ts';
 
 export async function chosenModules(image: ImageDefinition, inputs: BuildInputs): Promise<ModuleSet> {
   const { kernel, toolbox } = inputs;
+  const modules = [...image.kernel.modules, ...hostNeeds(image.services).modules];
   const entries = kernel.content.entries.flatMap(({ path, type, offset, sizeBytes, sha256 }) =>
     type === 'file' && sha256 !== undefined
       ? [
@@ -16,5 +18,5 @@ export async function chosenModules(image: ImageDefinition, inputs: BuildInputs)
         ]
       : [],
   );
-  return selectModules({ entries, command: toolbox.command }, wantedModules(image));
+  return selectModules({ entries, command: toolbox.command }, wantedModules({ kernel: { ...image.kernel, modules } }));
 }

@@ -1,6 +1,6 @@
 /** GUID partition tables (UEFI 2.10, 5): writes both copies, reads and checks either. */
 import { SlipwayError } from '../../spec/error.ts';
-import { crc32 } from './crc32.ts';
+import { crc32 } from '../../spec/crc32.ts';
 import { guidBytes, guidFromBytes } from './guid.ts';
 
 export type SectorSize = 512 | 4096;

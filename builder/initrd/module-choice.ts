@@ -23,7 +23,6 @@ export const EFI_MODULES: readonly string[] = ['efivarfs'];
 export const FIRST_DISKS: readonly string[] = [
   'virtio_blk', // QEMU, KVM clouds
   'nvme', // EC2 Nitro, bare metal
-  'xen-blkfront', // older EC2
 ];
 /** Armed in the initrd, so that whatever hangs from there on ends in a restart (decisions.md 16). */
 export const WATCHDOGS: readonly string[] = [
@@ -52,32 +51,31 @@ export const MODULE_OPTIONS: Readonly<Record<string, string>> = {
   wdat_wdt: 'timeout=60',
 };
 
-/** In the root: loaded in the background after the switch where a device asks for them, or when the kernel calls modprobe. */
+/**
+ * In the root: loaded in the background after the switch where a device asks for them, or when the kernel calls modprobe. Not here, for
+ * `kernel.modules` of an image that wants them: xen-blkfront, xen-netfront, ixgbevf (EC2's machines with these have no UEFI, decisions.md
+ * 27), virtio_balloon, tun. Services with a writable root bring `overlay`.
+ */
 const AFTER_ROOT: readonly string[] = [
   'virtio_net',
   'vmxnet3', // VMware
   'ena', // EC2
   'gve', // Google
   'hv_netvsc', // Hyper-V, Azure
-  'xen-netfront',
   'e1000', // VirtualBox, VMware's older card
   'e1000e',
   'igb',
-  'ixgbevf',
   'r8169',
   'virtio-rng', // entropy
-  'virtio_balloon',
   'qemu_fw_cfg', // provisioning data of QEMU
   'vfat', // the ESP
   'nls_cp437',
   'nls_ascii',
   'isofs', // provisioning data on a CD
   'sr_mod',
-  'overlay', // containers whose root can be written
   'softdog', // the watchdog where there is none
   'button', // the power button
   'evdev',
-  'tun',
 ];
 
 /** Everything that the image's kernel must give. Ours may be missing in a flavour of the kernel; the image's own may not. */

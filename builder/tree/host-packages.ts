@@ -13,12 +13,8 @@ const BASE: readonly PackageSelection[] = [
   { name: 'runit', files: ['/usr/bin/runsv', '/usr/bin/svlogd'] },
   // Opens the root in the initrd.
   { name: 'dmsetup', files: ['/usr/sbin/dmsetup'] },
-  // Rebuilds the verity tree of the other slot after an update.
-  { name: 'cryptsetup-bin', files: ['/usr/sbin/veritysetup'] },
-  // Checks and grows the state partition.
-  { name: 'e2fsprogs', files: ['/usr/sbin/e2fsck', '/usr/sbin/resize2fs'] },
-  // Grows the partition table on first boot.
-  { name: 'fdisk', files: ['/usr/sbin/sfdisk'] },
+  // Checks and grows the state partition; takes the protection off a firmware variable that is to go.
+  { name: 'e2fsprogs', files: ['/usr/sbin/e2fsck', '/usr/sbin/resize2fs', '/usr/bin/chattr'] },
   // Unpacks payloads.
   { name: 'zstd', files: ['/usr/bin/zstd'] },
 ];

@@ -13,6 +13,7 @@ declare module 'std' {
   }
   export function open(path: string, flags: string): File | null;
   export const err: File;
+  export const out: File;
   export const SEEK_SET: number;
   export const SEEK_END: number;
 }
