@@ -51,8 +51,7 @@ export function formatDiagnostic(diagnostic: Diagnostic): string {
 
 /** A file may hold escape sequences; a terminal must not obey them. Each becomes one column, so that the caret stays right. */
 function visible(text: string): string {
+  const plain = text.replace(/\t/g, ' ');
   // eslint-disable-next-line no-control-regex
-  return text
-    .replace(/\t/g, ' ')
-    .replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
+  return plain.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
 }

@@ -151,10 +151,10 @@ describe.skipIf(!present)('accepted by the Compose Specification', () => {
           expect(accepts(parse(yaml))).toBe('');
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
     // If our loader refused nearly all, the test would prove nothing.
-    expect(accepted).toBeGreaterThan(100);
+    expect(accepted).toBeGreaterThan(60);
   });
 
   test('the example of the reference page', () => {
