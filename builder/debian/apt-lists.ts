@@ -107,7 +107,7 @@ async function update(configuration: string, options: AptOptions): Promise<void>
       }
       throw new SlipwayError(
         'debian.update-failed',
-        `the package index of ${options.suites.join(', ')} cannot be fetched: ${text}`,
+        `the package index of ${options.suites.join(', ')} cannot be fetched:\n${complaints(text)}`,
         {
           hint: 'check the network and the mirror; an image with a lock and a full cache builds without either',
           cause,
@@ -118,3 +118,9 @@ async function update(configuration: string, options: AptOptions): Promise<void>
 }
 
 const LOCK_WAIT_MS = 120_000;
+
+/** apt's errors and warnings without its command line and the sentence that follows any of them. */
+function complaints(text: string): string {
+  const lines = text.split('\n').filter((line) => /^[EW]: (?!Some index files failed)/.test(line));
+  return lines.length === 0 ? text : lines.map((line) => `  ${line.slice(3)}`).join('\n');
+}
