@@ -5,8 +5,10 @@ import { SlipwayError } from '../../spec/error.ts';
 export type PassphraseSource = () => Promise<string | undefined>;
 
 export const PASSPHRASE_VARIABLE = 'SLIPWAY_PASSPHRASE';
+/** Names a file: what build servers have, whose environments are shown to many. */
+export const PASSPHRASE_FILE_VARIABLE = 'SLIPWAY_PASSPHRASE_FILE';
 
-/** The first of: the file's first line, `SLIPWAY_PASSPHRASE`, what `prompt` returns; asked at most once. */
+/** The first of: the file's first line, `SLIPWAY_PASSPHRASE`, that of `SLIPWAY_PASSPHRASE_FILE`, what `prompt` returns; asked at most once. */
 export function passphraseSource(
   options: { readonly file?: string; readonly prompt?: PassphraseSource } = {},
 ): PassphraseSource {
@@ -18,6 +20,8 @@ async function find(options: { file?: string; prompt?: PassphraseSource }): Prom
   if (options.file !== undefined) return fromFile(options.file);
   const named = process.env[PASSPHRASE_VARIABLE];
   if (named !== undefined && named !== '') return named;
+  const namedFile = process.env[PASSPHRASE_FILE_VARIABLE];
+  if (namedFile !== undefined && namedFile !== '') return fromFile(namedFile);
   return options.prompt?.();
 }
 

@@ -87,7 +87,7 @@ export async function readPrivateKey(
   const secret = await passphrase();
   if (secret === undefined) {
     throw new SlipwayError('keys.passphrase-missing', `the private key ${path} is encrypted`, {
-      hint: 'give its passphrase in a file (--passphrase-file) or in SLIPWAY_PASSPHRASE',
+      hint: 'give its passphrase in SLIPWAY_PASSPHRASE, or in a file that SLIPWAY_PASSPHRASE_FILE names',
     });
   }
   return parsePrivateKey(path, { key: pem, passphrase: secret });

@@ -129,6 +129,9 @@ describe('a passphrase', () => {
     expect(await passphraseSource({ file })()).toBe('from file');
     expect(await passphraseSource()()).toBe('from environment');
     delete process.env['SLIPWAY_PASSPHRASE'];
+    process.env['SLIPWAY_PASSPHRASE_FILE'] = file;
+    expect(await passphraseSource()()).toBe('from file');
+    delete process.env['SLIPWAY_PASSPHRASE_FILE'];
     let asked = 0;
     const source = passphraseSource({ prompt: () => Promise.resolve(`answer ${++asked}`) });
     expect([await source(), await source()]).toEqual(['answer 1', 'answer 1']);
