@@ -15,9 +15,9 @@ export function validateCommand(): Command {
   return new Command('validate')
     .description('check image definitions and service files: all faults at once')
     .argument('<file...>', 'image definitions, service files, folders with a compose.yaml')
-    .option('--profile <name>', 'activate a profile (may be given several times)', collect, [])
+    .option('--profile <name>', 'activate a profile (may be given several times)', collect)
     .option('--json', 'print the diagnostics as JSON')
-    .action(async (files: string[], options: { profile: string[]; json?: boolean }) => {
+    .action(async (files: string[], options: { profile?: string[]; json?: boolean }) => {
       const result = await validate(files, options.profile);
       if (hasErrors(result.diagnostics)) throw new DiagnosticsError(result.diagnostics);
       process.stdout.write(options.json === true ? `${JSON.stringify(result, null, 2)}\n` : render(result));
@@ -55,6 +55,6 @@ function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
   return diagnostics.some(({ severity }) => severity === 'error');
 }
 
-function collect(value: string, earlier: readonly string[]): string[] {
+function collect(value: string, earlier: readonly string[] = []): string[] {
   return [...earlier, value];
 }

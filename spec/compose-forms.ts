@@ -42,6 +42,9 @@ function asTextMap(key: string, value: Located, diagnostics: Diagnostic[]): Loca
   const entries = new Map<string, LocatedEntry>();
   const needsValue = key !== 'labels';
   const add = (name: string, at: LocatedEntry['keyAt'], node: Located | undefined): void => {
+    if (key === 'environment' && (name === '' || name.includes('='))) {
+      diagnostics.push(faultAt(at, 'compose.variable-name', `'${name}' is no name of a variable`));
+    }
     if (needsValue && (node === undefined || (node.kind === 'scalar' && node.value === null))) {
       const hint =
         key === 'environment'

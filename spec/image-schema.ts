@@ -15,6 +15,7 @@ const PUBLIC_KEY =
 export const userSchema = z.strictObject({
   name: text
     .regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a user name has lower-case letters, digits, - and _')
+    .refine((name) => name !== 'root' && name !== 'nobody', 'that name belongs to the system')
     .describe('Login name.'),
   uid: z
     .number()

@@ -92,8 +92,8 @@ export const signalSchema = z.string().transform((text, context) => {
   );
 });
 
-/** The name of a service, a named volume or a profile. */
-export const NAME = /^[a-z0-9][a-z0-9_.-]*$/;
+/** The name of a service, a named volume or a profile. It is part of paths and control groups on the machine. */
+export const NAME = /^[a-z0-9][a-z0-9_.-]{0,62}$/;
 
 /** An absolute path on the machine: no `..`, no trailing slash needed. The value is normalised. */
 export const machinePathSchema = z

@@ -201,6 +201,11 @@ function convertScalar(node: Scalar, c: Converter): Located {
   const at = c.at(node.range?.slice(0, 2));
   const tag = MERGE_TAGS[node.tag ?? ''];
   const { value } = node;
+  if (typeof value === 'string' && value.includes('\0')) {
+    c.diagnostics.push(
+      faultAt(at, 'yaml.nul', 'a text with a NUL character: no file name, argument or variable can hold one'),
+    );
+  }
   const plain =
     typeof value === 'string' || typeof value === 'boolean' || value === null
       ? value

@@ -62,6 +62,11 @@ const YAML_CASES: readonly Case[] = [
     faults: ['1:3 a key is one word or a quoted text'],
   },
   {
+    title: 'a NUL character',
+    yaml: 'name: "a\\0b"\n',
+    faults: ['1:7 a text with a NUL character: no file name, argument or variable can hold one'],
+  },
+  {
     title: 'not UTF-8',
     yaml: new Uint8Array([0x6e, 0x3a, 0x20, 0xff, 0xfe]),
     faults: ['1:1 the file is not UTF-8 text'],
@@ -168,6 +173,11 @@ const SHAPE_CASES: readonly Case[] = [
       '3:21 expected at least 1000, found the number 0',
       '4:49 this is no OpenSSH public key: a type, then the key in base64, then a comment',
     ],
+  },
+  {
+    title: 'a user of the system',
+    yaml: 'name: a\nusers: [{ name: root, uid: 1000 }]\n',
+    faults: ['2:17 that name belongs to the system'],
   },
   {
     title: 'two users with one number',

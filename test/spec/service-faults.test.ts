@@ -23,6 +23,7 @@ const CASES: readonly Case[] = [
   ['a variable in the environment', 'environment: { A: $B }', '4:23 the variable $B is not replaced'],
   ['environment from the workstation', 'environment: [HOME]', '4:19 HOME has no value'],
   ['environment without a value', 'environment:\n  HOME:', '5:7 HOME has no value'],
+  ['a variable without a name', 'environment: ["=x"]', "4:19 '' is no name of a variable"],
   ['environment twice', 'environment: [A=1, A=2]', '4:24 A stands here a second time'],
   [
     'environment of lists',
