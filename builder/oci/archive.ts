@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { SlipwayError } from '../../spec/error.ts';
 import type { Architecture } from '../../spec/image.ts';
 import { cachedDirectory } from '../cache/directory.ts';
+import { isDiskFull } from '../debian/disk-full.ts';
 import { parseImageConfig, sha256Digest } from './manifest.ts';
 import { checkConfig, resolveParts, type ImageParts } from './source.ts';
 
@@ -109,6 +110,7 @@ async function unpackArchive(file: string): Promise<string> {
       }
     })();
     await Promise.all([pipeline(createReadStream(file), archive), unpacked]).catch((error: unknown) => {
+      if (isDiskFull(error)) throw error;
       throw new SlipwayError('oci.invalid', `${file}: not a tar archive`, { cause: error });
     });
     await writeFile(join(directory, 'members.json'), JSON.stringify(index));

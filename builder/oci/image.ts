@@ -1,6 +1,7 @@
 /** An OCI image as a service's root file system: from whatever `image` names to a list of entries. */
 import { stat } from 'node:fs/promises';
 import { SlipwayError } from '../../spec/error.ts';
+import { diskFull, isDiskFull } from '../debian/disk-full.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { openArchive } from './archive.ts';
 import { flattenLayers } from './flatten.ts';
@@ -31,6 +32,10 @@ export interface ImageOptions extends RegistryOptions {
 
 /** `reference`: a registry reference, or the absolute path of an OCI layout folder or docker-archive. Throws SlipwayError `oci.*`. */
 export async function openImage(reference: string, options: ImageOptions): Promise<OciImage> {
+  return tellingDiskFull(() => openAnyImage(reference, options));
+}
+
+async function openAnyImage(reference: string, options: ImageOptions): Promise<OciImage> {
   const parts = await openParts(reference, options);
   const { digest, config } = parts;
   if (options.digest !== undefined && options.digest !== digest) {
@@ -53,7 +58,7 @@ export async function resolveImage(
   reference: string,
   options: RegistryOptions,
 ): Promise<{ readonly digest: string; readonly sizeBytes: number }> {
-  const parts = await openParts(reference, options);
+  const parts = await tellingDiskFull(() => openParts(reference, options));
   return { digest: parts.digest, sizeBytes: sizeOf(parts) };
 }
 
@@ -65,6 +70,14 @@ async function openParts(reference: string, options: RegistryOptions): Promise<I
   });
   const openPath = status.isDirectory() ? openLayout : openArchive;
   return openPath(parsed.path, options.architecture);
+}
+
+async function tellingDiskFull<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isDiskFull(error) ? diskFull() : error;
+  }
 }
 
 function sizeOf(parts: ImageParts): number {

@@ -1,7 +1,7 @@
 /** One layer: its tar verified, its files' contents laid end to end in one file of the cache, and an index of what it says. */
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open, readFile, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -9,6 +9,7 @@ import { createGunzip } from 'node:zlib';
 import { extract, type Header } from 'tar-stream';
 import { SlipwayError } from '../../spec/error.ts';
 import { cachedDirectory } from '../cache/directory.ts';
+import { isDiskFull } from '../debian/disk-full.ts';
 import { run } from '../process/run.ts';
 import type { ImageLayer } from './source.ts';
 
@@ -86,7 +87,7 @@ function throwFirst(results: readonly PromiseSettledResult<unknown>[], layer: Im
   const reasons = results.flatMap((result) =>
     result.status === 'rejected' ? [result.reason as unknown] : [],
   );
-  const own = reasons.find((reason) => reason instanceof SlipwayError);
+  const own = reasons.find((reason) => reason instanceof SlipwayError || isDiskFull(reason));
   if (own !== undefined) throw own;
   if (reasons.length === 0) return;
   const [cause] = reasons;
@@ -118,24 +119,24 @@ async function indexEntries(
   dataPath: string,
 ): Promise<readonly LayerEntry[]> {
   const entries: LayerEntry[] = [];
-  const data = createWriteStream(dataPath, { flags: 'wx' });
+  const data = await open(dataPath, 'wx');
   let offset = 0;
   try {
-    for await (const stream of tar as AsyncIterable<TarMember>) {
+    for await (const member of tar as AsyncIterable<TarMember>) {
       if (entries.length >= LAYER_LIMITS.entries)
-        throw hostile(stream.header.name, 'there are too many entries');
-      const entry = layerEntry(stream.header);
+        throw hostile(member.header.name, 'there are too many entries');
+      const entry = layerEntry(member.header);
       if (entry?.type !== 'file') {
-        stream.resume();
+        member.resume();
         if (entry !== undefined) entries.push(entry);
         continue;
       }
-      const { sizeBytes, sha256 } = await append(stream, data);
+      const { sizeBytes, sha256 } = await append(member, data);
       entries.push({ ...entry, offset, sizeBytes, sha256 });
       offset += sizeBytes;
     }
   } finally {
-    await new Promise((resolve) => data.end(resolve));
+    await data.close();
   }
   return entries;
 }
@@ -146,15 +147,15 @@ interface TarMember extends AsyncIterable<Buffer> {
 }
 
 async function append(
-  stream: AsyncIterable<Buffer>,
-  data: NodeJS.WritableStream,
+  member: AsyncIterable<Buffer>,
+  data: FileHandle,
 ): Promise<{ sizeBytes: number; sha256: string }> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
-  for await (const chunk of stream) {
+  for await (const chunk of member) {
     hash.update(chunk);
     sizeBytes += chunk.length;
-    if (!data.write(chunk)) await new Promise((resolve) => data.once('drain', resolve));
+    await data.writeFile(chunk);
   }
   return { sizeBytes, sha256: hash.digest('hex') };
 }

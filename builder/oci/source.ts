@@ -49,13 +49,12 @@ export async function resolveParts(
       const { manifest } = document;
       const config = parseImageConfig(await readDocument(manifest.config, blob, where), where);
       checkConfig(config, manifest.layers.length, architecture, where);
-      const layers = manifest.layers.map(async (layer, place) => ({
-        path: await blob(layer),
-        digest: layer.digest,
-        diffId: config.diffIds[place] ?? '',
-        sizeBytes: layer.size,
-      }));
-      return { digest: sha256Digest(bytes), config, layers: await Promise.all(layers) };
+      const layers: ImageLayer[] = [];
+      for (const [place, layer] of manifest.layers.entries()) {
+        const diffId = config.diffIds[place] ?? '';
+        layers.push({ path: await blob(layer), digest: layer.digest, diffId, sizeBytes: layer.size });
+      }
+      return { digest: sha256Digest(bytes), config, layers };
     }
     if (depth === MAX_INDEX_DEPTH)
       throw new SlipwayError('oci.invalid', `${where}: indexes are nested too deep`);

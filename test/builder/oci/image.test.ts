@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -213,6 +214,32 @@ describe('refused', () => {
     writeFileSync(file, await tar([{ name: 'a', text: 'b' }]));
     await expect(open(file)).rejects.toMatchObject({ code: 'oci.not-found' });
   });
+});
+
+test.skipIf(process.getuid?.() !== 0)('a full disk is told as one, and leaves nothing behind', async () => {
+  const folder = place('full');
+  const noise = randomBytes(1 << 20).toString('latin1');
+  writeLayout(folder, [await testImage([[{ name: 'big', text: Buffer.from(noise, 'latin1') }]])]);
+  const small = place('small-disk');
+  mkdirSync(small);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'none', small]);
+  const cache = process.env['SLIPWAY_CACHE'];
+  try {
+    process.env['SLIPWAY_CACHE'] = small;
+    await expect(open(folder)).rejects.toMatchObject({ code: 'cache.disk-full' });
+    expect(readdirSync(join(small, 'layers'))).toEqual([]);
+  } finally {
+    process.env['SLIPWAY_CACHE'] = cache;
+    execFileSync('umount', [small]);
+  }
+});
+
+test('two builds at once in one cache are both right', async () => {
+  const folder = place('twice');
+  writeLayout(folder, [await testImage([[{ name: 'twice', text: 'x' }]])]);
+  const [one, two] = await Promise.all([open(folder), open(folder)]);
+  expect(listing(one)).toEqual(['/twice 644 0:0 "x"']);
+  expect(one.entries).toEqual(two.entries);
 });
 
 test('nothing is written outside the cache', () => {
