@@ -10,11 +10,11 @@ const LIMIT_MS = 3 * HEALTHY_LIMIT_MS;
 const MIB = 1024 * 1024;
 
 /** What can be wrong with the state partition and the partition table: the machine comes up, can be reached, and formats nothing. */
-describe('the disk under images/tiny.yaml', { timeout: LIMIT_MS }, () => {
+describe('the disk under a machine', { timeout: LIMIT_MS }, () => {
   let source: DiskSource;
 
   beforeAll(async () => {
-    source = await buildTestImage('images/tiny.yaml');
+    source = await buildTestImage('images/minimal.yaml');
   }, LIMIT_MS);
 
   test('a state partition that is no file system stays as it is; the machine is degraded and can be reached', () =>

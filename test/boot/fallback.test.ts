@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { removeSignatures, signPe } from '../../builder/authenticode/sign.ts';
+import type { DiskSource } from '../../cli/run-input.ts';
+import { changeEsp, withDiskCopy } from './disk-edit.ts';
+import { buildTestImage, testKeys } from './image.ts';
+import { HEALTHY_LIMIT_MS, ssh, sshAccess, withMachine } from './machine.ts';
+
+const LIMIT_MS = 3 * HEALTHY_LIMIT_MS;
+const LOADER = '4a67b082-0a4c-41cf-b6c7-440b29bb8c4f';
+
+/** A version that was good once and whose root is gone: nothing counts its boots any more (decisions.md 8). */
+describe('a committed version that cannot open its root', { timeout: LIMIT_MS }, () => {
+  let source: DiskSource;
+
+  beforeAll(async () => {
+    source = await buildTestImage('images/minimal.yaml');
+  }, LIMIT_MS);
+
+  /** The good UKI as version 9.0.0, with the hash of a root that no slot holds; signed. */
+  async function rotten(): Promise<Uint8Array> {
+    const uki = Buffer.from(removeSignatures(await readFile(source.disk.replace(/\.raw$/, '.efi'))));
+    const replace = (text: string, by: string): void => {
+      const place = uki.indexOf(text);
+      expect(place, text).toBeGreaterThan(0);
+      uki.write(by, place, 'latin1');
+    };
+    replace('IMAGE_VERSION=1.0.0', 'IMAGE_VERSION=9.0.0');
+    replace("IMAGE_VERSION='1.0.0'", "IMAGE_VERSION='9.0.0'");
+    replace("VERITY_UUID='", "VERITY_UUID='000000000000");
+    return signPe(uki, (await testKeys()).uki);
+  }
+
+  test('asks for the other one, which comes up, says so, and leaves nothing behind that decides the next boot', () =>
+    withDiskCopy(source.disk, async (disk) => {
+      const name = basename(source.disk, '.raw').replace('1.0.0', '9.0.0');
+      await changeEsp(disk, { [`EFI/Linux/${name}.efi`]: await rotten() });
+      await withMachine({ name: 'fallback', disk }, async (machine) => {
+        await machine.waitForConsole(/slipway: CANNOT BOOT minimal 9\.0\.0: no slot/, HEALTHY_LIMIT_MS);
+        await machine.waitForConsole(/slipway: asking for minimal_1\.0\.0\.efi/, HEALTHY_LIMIT_MS);
+        const { status } = await machine.waitForReport('healthy', 2 * HEALTHY_LIMIT_MS);
+        expect(status.image.version).toBe('1.0.0');
+        const access = await sshAccess(machine, source.user);
+        expect(await ssh(access, 'slip shell cat /run/slipway/boot/fallback-from')).toBe('9.0.0');
+        const variables = await ssh(
+          access,
+          "slip shell sh -c 'mount -t efivarfs none /sys/firmware/efi/efivars; ls /sys/firmware/efi/efivars'",
+        );
+        expect(variables).toContain(`LoaderDevicePartUUID-${LOADER}`);
+        expect(variables).not.toMatch(/LoaderEntryOneShot|SlipwayFallback/);
+      });
+    }));
+});
