@@ -84,9 +84,7 @@ async function unpackLayer(
 
 /** One end's fault breaks the other end too: ours says what is wrong, the stream's only that it ended early. */
 function throwFirst(results: readonly PromiseSettledResult<unknown>[], layer: ImageLayer): void {
-  const reasons = results.flatMap((result) =>
-    result.status === 'rejected' ? [result.reason as unknown] : [],
-  );
+  const reasons = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
   const own = reasons.find((reason) => reason instanceof SlipwayError || isDiskFull(reason));
   if (own !== undefined) throw own;
   if (reasons.length === 0) return;
