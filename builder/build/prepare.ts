@@ -6,9 +6,9 @@ import type { ImageDefinition } from '../../spec/image.ts';
 import { loadImage } from '../../spec/load.ts';
 import { SlipwayError } from '../../spec/error.ts';
 import { loadKeys, type Keys } from '../keys/load.ts';
-import { lockPath, readLock, writeLock, type LockFile } from '../lock/lock-file.ts';
-import { resolveLock } from '../lock/resolve.ts';
+import { lockPath, readLock, type LockFile } from '../lock/lock-file.ts';
 import { lockStaleness } from '../lock/stale.ts';
+import { updateLock } from '../lock/update.ts';
 import type { Progress } from '../progress.ts';
 
 export interface PrepareOptions {
@@ -57,7 +57,7 @@ async function fittingLock(image: ImageDefinition, options: PrepareOptions): Pro
       hint: `slipway lock ${image.file}`,
     });
   options.progress.note(`locking: ${stale.length === 0 ? 'as asked' : stale.join('; ')}`);
-  const lock = await resolveLock(image, { progress: (step) => options.progress.note(step) });
-  await writeLock(path, lock);
+  const { lock, changes } = await updateLock(image, { progress: (step) => options.progress.note(step) });
+  options.progress.note(`${path}: ${changes.length} ${changes.length === 1 ? 'change' : 'changes'}`);
   return lock;
 }

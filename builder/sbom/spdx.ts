@@ -26,7 +26,9 @@ export function spdxDocument(input: SbomInput): Record<string, unknown> {
   const rootId = 'SPDXRef-image';
   const packages = input.packages
     .filter(({ locked }) => input.serves.has(locked.name))
-    .map((opened) => debianPackage(opened, input.serves.get(opened.locked.name) ?? []));
+    .map((opened) =>
+      debianPackage(opened, licencesIn(opened, input.packages), input.serves.get(opened.locked.name) ?? []),
+    );
   const images = input.images.map(ociImage);
   const parts = [...packages, ...images];
   return {
