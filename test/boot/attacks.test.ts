@@ -120,7 +120,7 @@ describe('what was not signed does not run', { timeout: LIMIT_MS }, () => {
           const offset = machine.console().length;
           machine.type('\necho SHELL=$((6*7))\n');
           // All gates healthy, and yet the boot is not.
-          await expect(machine.waitForReport('healthy', 30_000)).rejects.toThrow(/did not report "healthy"/);
+          await expect(machine.waitForReport('healthy', 20_000)).rejects.toThrow(/did not report "healthy"/);
           expect(machine.console().slice(offset)).not.toContain('SHELL=42');
         },
       ),

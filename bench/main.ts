@@ -1,0 +1,79 @@
+/** `npm run bench [-- size build boot memory]`: measures, prints a table, writes bench/results.json. */
+import { cpus } from 'node:os';
+import { writeFileAtomic } from '../builder/cache/directory.ts';
+import { table } from '../cli/table.ts';
+import { benchBoot } from './boot.ts';
+import { benchBuild } from './build.ts';
+import { benchMemory } from './memory.ts';
+import { benchSize } from './size.ts';
+
+const IMAGES = ['minimal', 'tiny'];
+const ROUNDS = 5;
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
+
+interface Row {
+  readonly what: string;
+  readonly value: string;
+  readonly goal: string;
+}
+
+const BENCHES: Readonly<Record<string, (image: string) => Promise<{ result: object; rows: Row[] }>>> = {
+  size: async (image) => {
+    const result = await benchSize(image);
+    const goal = image === 'tiny' ? 'at most 20 MB' : 'at most 27 MB';
+    return { result, rows: [{ what: 'download', value: megabytes(result.downloadBytes), goal }] };
+  },
+  build: async (image) => {
+    const result = await benchBuild(image);
+    return {
+      result,
+      rows: [
+        { what: 'build, inputs cached', value: seconds(result.cachedMs), goal: 'under 20 s' },
+        { what: 'build, one file changed', value: seconds(result.oneFileMs), goal: 'under 3 s' },
+        { what: 'build, nothing changed', value: seconds(result.nothingMs), goal: 'under 0.5 s' },
+        { what: 'build, peak memory', value: megabytes(result.peakBytes), goal: 'under 512 MB' },
+      ],
+    };
+  },
+  boot: async (image) => {
+    const result = await benchBoot(image, ROUNDS);
+    return {
+      result,
+      rows: [
+        { what: 'boot, busybox-only initrd', value: seconds(result.bareMs), goal: '' },
+        { what: 'boot, slipd runs', value: seconds(result.startedMs), goal: '' },
+        { what: 'boot, all gates healthy', value: seconds(result.gatesHealthyMs), goal: '' },
+        { what: 'boot, times the bare kernel', value: result.ratio.toFixed(2), goal: 'at most 2' },
+      ],
+    };
+  },
+  memory: async (image) => {
+    const result = await benchMemory(image);
+    return {
+      result,
+      rows: [
+        { what: 'memory, idle', value: megabytes(result.idleBytes), goal: 'at most 48 MB' },
+        { what: 'memory, slipd resident', value: megabytes(result.slipdResidentBytes), goal: 'under 8 MB' },
+        { what: 'memory, least -m', value: `${result.leastMiB} MiB`, goal: 'at most 256 MiB' },
+      ],
+    };
+  },
+};
+
+const wanted = process.argv.slice(2);
+const results: Record<string, object[]> = {};
+const rows: string[][] = [];
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  for (const image of IMAGES) {
+    process.stderr.write(`measuring ${name} of ${image}\n`);
+    const { result, rows: found } = await bench(image);
+    (results[name] ??= []).push(result);
+    rows.push(...found.map(({ what, value, goal }) => [image, what, value, goal]));
+  }
+}
+process.stdout.write(`${table(['image', 'what', 'measured', 'goal'], rows)}\n`);
+const document = { format: '1.0', processor: cpus()[0]?.model ?? '', cores: cpus().length, ...results };
+await writeFileAtomic('bench/results.json', `${JSON.stringify(document, undefined, 2)}\n`);
