@@ -78,7 +78,7 @@ const operations: fc.Arbitrary<Step> = fc.record({
       service: fc.constantFrom(...NAMES, 'unknown'),
       atMs: fc.nat(300_000),
     }),
-  ) as fc.Arbitrary<Event>,
+  ),
 });
 
 const scenarios = fc.record({
