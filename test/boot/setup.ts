@@ -1,8 +1,8 @@
 /**
- * Once before all boot tests: keys, the lab's tools, and the image that most of them boot. Images of earlier runs are dropped (the code
- * that made them may have changed since); within a run, building one again is instant.
+ * Once before all boot tests: keys, the lab's tools, and the image that most of them boot. Images of earlier runs are built
+ * anew (the code that made them may have changed since); within a run, building one again is instant.
  */
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chooseAccelerator } from '../../lab/accelerator.ts';
 import { labToolbox } from '../../lab/toolbox.ts';
@@ -10,7 +10,14 @@ import { buildTestImage, testKeys, WORK } from './image.ts';
 
 export default async function setup(): Promise<void> {
   await chooseAccelerator('auto', await labToolbox());
-  await rm(join(WORK, 'images'), { recursive: true, force: true });
+  await forgetBuilds(join(WORK, 'images'));
   await testKeys();
   await buildTestImage('images/minimal.yaml');
+}
+
+/** Without its record a build is not taken for finished. The artifacts stay: another run of the tests may be using them. */
+async function forgetBuilds(images: string): Promise<void> {
+  const files = await readdir(images, { recursive: true }).catch(() => []);
+  const records = files.filter((name) => name.endsWith('.build.json'));
+  await Promise.all(records.map((name) => rm(join(images, name), { force: true })));
 }
