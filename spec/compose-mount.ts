@@ -59,7 +59,10 @@ const longVolume = z
       .describe('Only with `type: bind`.'),
     tmpfs: z
       .strictObject({
-        size: sizeSchema.optional().describe('Size limit.'),
+        size: sizeSchema
+          .refine((bytes) => bytes > 0, 'a tmpfs of size zero would have no limit')
+          .optional()
+          .describe('Size limit.'),
         mode: modeSchema.optional().describe('File mode of the mount point.'),
       })
       .optional()
@@ -114,7 +117,7 @@ export const tmpfsSchema = z
     let mode: number | undefined;
     for (const option of options === '' ? [] : options.split(',')) {
       const [key = '', value = ''] = option.split('=');
-      if (key === 'size' && parseSize(value) !== undefined) sizeBytes = parseSize(value);
+      if (key === 'size' && (parseSize(value) ?? 0) > 0) sizeBytes = parseSize(value);
       else if (key === 'mode' && /^[0-7]{3,5}$/.test(value)) mode = parseInt(value, 8);
       else {
         return refuse(

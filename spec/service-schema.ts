@@ -45,11 +45,13 @@ const softAndHard = z
     message: '`soft` exceeds `hard`',
   });
 
+const LEAST_MEMORY_BYTES = 4 * 1024 * 1024;
+
 const decimal = z.union([
   z.number().positive(),
   z
     .string()
-    .regex(/^\d+(\.\d+)?$/, 'expected a number')
+    .regex(/^(?!0+(\.0+)?$)\d{1,6}(\.\d{1,6})?$/, 'expected a number above zero')
     .transform(Number),
 ]);
 
@@ -205,7 +207,13 @@ export const serviceSchema = z
       .prefault({})
       .describe('Resource limits, one number or `soft` and `hard`.')
       .meta({ examples: [{ nofile: { soft: 1024, hard: 4096 } }] }),
-    mem_limit: sizeSchema.optional().describe('Memory limit.'),
+    mem_limit: sizeSchema
+      .refine(
+        (bytes) => bytes >= LEAST_MEMORY_BYTES,
+        'expected at least 4MB: a container needs as much to start',
+      )
+      .optional()
+      .describe('Memory limit, at least 4MB.'),
     cpus: decimal.optional().describe('How many CPUs it may use.'),
     cpu_shares: z
       .number()
@@ -218,6 +226,7 @@ export const serviceSchema = z
       .number()
       .int()
       .min(-1)
+      .refine((count) => count !== 0, 'expected a number of processes, or -1 for no limit')
       .optional()
       .describe('How many processes it may have; -1 for no limit.'),
     oom_score_adj: z
@@ -229,7 +238,7 @@ export const serviceSchema = z
       .describe('Lower is killed later when memory is short.'),
     restart: text
       .regex(
-        /^(no|always|unless-stopped|on-failure(:\d{1,9})?)$/,
+        /^(no|always|unless-stopped|on-failure(:[1-9]\d{0,8})?)$/,
         "expected 'no', 'always', 'unless-stopped' or 'on-failure[:N]'",
       )
       .prefault('no')

@@ -17,7 +17,7 @@ if (!present) console.warn(`skipped: ${SCHEMA} is not there, so Compose's schema
 const text = fc.constantFrom('a', '10', 'x y', 'true', '1.0', 'a=b');
 const path = fc.constantFrom('/a', '/b/c', '/var/lib/x', '/run');
 const duration = fc.constantFrom('30s', '1m30s', '500ms', '2h');
-const size = fc.constantFrom<string | number>('64MB', '1g', 1024, '512');
+const size = fc.constantFrom<string | number>('64MB', '1g', 67108864, '4194304');
 const listOrMap = fc.oneof(
   fc.dictionary(fc.constantFrom('A', 'B_C', 'd.e'), fc.oneof(text, fc.integer(), fc.boolean())),
   fc.uniqueArray(fc.constantFrom('A=1', 'B_C=x y', 'd.e='), { selector: (item) => item }),
@@ -91,7 +91,7 @@ const service = fc.record(
     mem_limit: size,
     cpus: fc.constantFrom<string | number>(0.5, 2, '1.5'),
     cpu_shares: fc.integer({ min: 2, max: 4096 }),
-    pids_limit: fc.integer({ min: -1, max: 1000 }),
+    pids_limit: fc.constantFrom(-1, 1, 100),
     oom_score_adj: fc.integer({ min: -1000, max: 1000 }),
     restart: fc.constantFrom('no', 'always', 'unless-stopped', 'on-failure', 'on-failure:3'),
     stop_signal: fc.constantFrom('SIGTERM', 'INT', '9', 'SIGRTMIN+3'),

@@ -114,6 +114,15 @@ const CASES: readonly Case[] = [
   ['a long volume without a source', 'volumes:\n  - { type: bind, target: /b }', "5:9 'source' is missing"],
   ['a tmpfs option', 'tmpfs: ["/run:uid=1"]', "4:13 'uid=1' is no option of a tmpfs that Slipway supports"],
   ['two mounts in one place', 'volumes: ["/a:/b"]\ntmpfs: [/b/]', '5:13 /b is mounted twice'],
+  [
+    'limits of zero',
+    'mem_limit: 0\ncpus: "0.0"\npids_limit: 0\ntmpfs: ["/a:size=0"]\nrestart: on-failure:0',
+    '4:16 expected at least 4MB: a container needs as much to start',
+    '5:11 expected a number above zero',
+    '6:17 expected a number of processes, or -1 for no limit',
+    "7:13 'size=0' is no option of a tmpfs that Slipway supports",
+    "8:14 expected 'no', 'always', 'unless-stopped' or 'on-failure[:N]'",
+  ],
   ['a mount over the root', 'volumes: ["/a:/"]', '4:15 nothing can be mounted over the root file system'],
   [
     'a device',
