@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 // Two projects: `unit` needs no virtual machine and ends within a minute; `boot` starts real machines.
 export default defineConfig({
   test: {
+    // One machine a core.
+    maxWorkers: 2,
+    minWorkers: 1,
     projects: [
       {
         test: {
@@ -20,9 +23,7 @@ export default defineConfig({
           hookTimeout: 600_000,
           // Builds the image that most of them boot.
           globalSetup: ['test/boot/setup.ts'],
-          // One machine a core.
           pool: 'forks',
-          poolOptions: { forks: { maxForks: 2 } },
         },
       },
     ],

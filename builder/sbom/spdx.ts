@@ -66,11 +66,17 @@ export function spdxDocument(input: SbomInput): Record<string, unknown> {
   };
 }
 
+/** Some packages link their documentation folder, and with it their copyright file, to another package's (Debian policy 12.5). */
+function licencesIn({ content }: OpenedPackage, all: readonly OpenedPackage[]): readonly string[] {
+  const other = all.find(({ locked }) => locked.name === content.licencesOf);
+  return [...new Set([...content.licences, ...(other?.content.licences ?? [])].map(licenceId))].sort();
+}
+
 function debianPackage(
-  { locked, content }: OpenedPackage,
+  { locked }: OpenedPackage,
+  licences: readonly string[],
   serves: readonly string[],
 ): Record<string, unknown> {
-  const licences = content.licences.map(licenceId);
   return {
     SPDXID: `SPDXRef-deb-${locked.name.replaceAll(/[^A-Za-z0-9.-]/g, '-')}-${locked.architecture}`,
     name: locked.name,

@@ -1,0 +1,89 @@
+/** The law of imports: `spec` <- `builder`, `host` <- `lab` <- `cli`; what runs on the machine takes nothing of Node's. */
+import { readFileSync, readdirSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+
+const ROOT = resolve('.');
+/** Part -> parts that it may import from. `lab` (QEMU and firmware) is used by the command and by tests. */
+const LAW: Readonly<Record<string, readonly string[]>> = {
+  spec: ['spec'],
+  builder: ['spec', 'builder'],
+  host: ['spec', 'host'],
+  lab: ['spec', 'builder', 'lab'],
+  cli: ['spec', 'builder', 'host', 'lab', 'cli'],
+};
+/** What `spec` may take from npm, and what host code may import at all beside our own files. */
+const SPEC_PACKAGES = ['yaml', 'zod'];
+const HOST_MODULES = ['std', 'os'];
+
+function sources(part: string): string[] {
+  return readdirSync(join(ROOT, part), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
+    .map((name) => join(ROOT, part, name));
+}
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  readonly typeOnly: boolean;
+}
+
+function imports(file: string): Import[] {
+  const text = readFileSync(file, 'utf8');
+  const pattern = /^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)'|\bimport\('([^']+)'\)/gm;
+  return [...text.matchAll(pattern)].map((match) => ({
+    from: relative(ROOT, file),
+    to: match[2] ?? match[3] ?? '',
+    typeOnly: match[1] !== undefined,
+  }));
+}
+
+function partOf(found: Import): string | undefined {
+  if (!found.to.startsWith('.')) return undefined;
+  return relative(ROOT, resolve(ROOT, dirname(found.from), found.to)).split('/')[0];
+}
+
+test.each(Object.keys(LAW))('%s imports only what it may', (part) => {
+  const all = sources(part).flatMap(imports);
+  expect(all.length).toBeGreaterThan(0);
+  const allowed = LAW[part] ?? [];
+  const broken = all.filter((found) => {
+    const other = partOf(found);
+    return other !== undefined && !allowed.includes(other);
+  });
+  expect(broken).toEqual([]);
+});
+
+test('spec takes only yaml and zod from npm, and nothing of Node’s but path arithmetic', () => {
+  const outside = sources('spec')
+    .flatMap(imports)
+    .filter(({ to }) => !to.startsWith('.'))
+    .filter(({ to }) => !SPEC_PACKAGES.includes(to) && to !== 'node:path')
+    // The default of what loaders get injected.
+    .filter(({ from }) => from !== 'spec/input-files.ts');
+  expect(outside).toEqual([]);
+});
+
+test('host code runs on QuickJS: no module of Node’s, no npm package, of spec only what brings neither', () => {
+  const all = sources('host').flatMap(imports);
+  const outside = all.filter(
+    ({ to, typeOnly }) => !to.startsWith('.') && !typeOnly && !HOST_MODULES.includes(to),
+  );
+  expect(outside).toEqual([]);
+  const values = all.filter((found) => partOf(found) === 'spec' && !found.typeOnly);
+  const heavy = values.filter((found) => {
+    const file = resolve(ROOT, dirname(found.from), found.to);
+    return imports(file).some(({ to, typeOnly }) => !typeOnly && !to.startsWith('.'));
+  });
+  expect(heavy).toEqual([]);
+});
+
+test('programs are started through one door', () => {
+  const allowed = ['builder/process/run.ts', 'builder/report/download.ts', 'lab/child.ts'];
+  const starters = ['builder', 'lab', 'cli']
+    .flatMap(sources)
+    .flatMap(imports)
+    .filter(({ to }) => ['execa', 'node:child_process', 'child_process'].includes(to))
+    .map(({ from }) => from);
+  expect(starters.filter((from) => !allowed.includes(from))).toEqual([]);
+});
