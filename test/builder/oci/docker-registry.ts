@@ -1,16 +1,28 @@
 /** A real registry (Debian's docker-registry) on loopback, and pushing to it. */
 import { spawn, spawnSync } from 'node:child_process';
 import { createSign, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { digest, type TestImage } from './image-files.ts';
 
-export function hasRegistry(): boolean {
-  const { error } = spawnSync('docker-registry', ['--version']);
-  if (error !== undefined) process.stdout.write('skipped: docker-registry is not installed\n');
-  return error === undefined;
+/** The program; unpacked from Debian's package where it is not installed, since installing it would start a service. */
+export function registryProgram(): string | undefined {
+  if (spawnSync('docker-registry', ['--version']).error === undefined) return 'docker-registry';
+  const folder = join(tmpdir(), `slipway-docker-registry-${process.getuid?.() ?? 0}`);
+  const program = join(folder, 'usr/bin/docker-registry');
+  if (!existsSync(program)) {
+    mkdirSync(folder, { recursive: true });
+    const fetched = spawnSync('apt-get', ['download', 'docker-registry'], { cwd: folder, encoding: 'utf8' });
+    const [deb] = readdirSync(folder).filter((name) => name.endsWith('.deb'));
+    if (deb === undefined || spawnSync('dpkg-deb', ['-x', join(folder, deb), folder]).status !== 0) {
+      process.stdout.write(`skipped: no docker-registry here: ${fetched.stderr ?? 'apt-get is missing'}\n`);
+      return undefined;
+    }
+  }
+  return program;
 }
 
 export interface Registry {
@@ -23,7 +35,11 @@ export interface Registry {
 }
 
 /** `token`: who pulls needs a token, which an authority beside it gives to anybody for pulling. */
-export async function startRegistry(folder: string, access: 'open' | 'token'): Promise<Registry> {
+export async function startRegistry(
+  program: string,
+  folder: string,
+  access: 'open' | 'token',
+): Promise<Registry> {
   mkdirSync(folder, { recursive: true });
   const port = await freePort();
   const authority = access === 'token' ? await startAuthority(folder) : undefined;
@@ -45,7 +61,7 @@ http: {addr: 127.0.0.1:${port}}
 ${auth}
 `;
   writeFileSync(join(folder, 'config.yml'), config);
-  const child = spawn('docker-registry', ['serve', join(folder, 'config.yml')], {
+  const child = spawn(program, ['serve', join(folder, 'config.yml')], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const requests: string[] = [];

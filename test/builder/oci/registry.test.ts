@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openImage, type OciImage } from '../../../builder/oci/image.ts';
 import { isLoopback, parseReference } from '../../../builder/oci/reference.ts';
-import { hasRegistry, startRegistry, type Registry } from './docker-registry.ts';
+import { registryProgram, startRegistry, type Registry } from './docker-registry.ts';
 import { digest, imageIndex, testImage, type TestImage } from './image-files.ts';
 
 let scratch: string;
@@ -24,14 +24,14 @@ afterAll(() => {
   else process.env['SLIPWAY_CACHE'] = before;
 });
 
-const available = hasRegistry();
+const program = registryProgram();
 
-describe.skipIf(!available)('a real registry', () => {
+describe.skipIf(program === undefined)('a real registry', () => {
   let registry: Registry;
   let amd64: TestImage;
   let arm64: TestImage;
   beforeAll(async () => {
-    registry = await startRegistry(join(scratch, 'open'), 'open');
+    registry = await startRegistry(program ?? '', join(scratch, 'open'), 'open');
     amd64 = await testImage([[{ name: 'a', text: 'amd64' }], [{ name: 'b', text: 'second' }]]);
     arm64 = await testImage([[{ name: 'a', text: 'arm64' }]], { architecture: 'arm64' });
     const index = imageIndex([
@@ -90,8 +90,8 @@ describe.skipIf(!available)('a real registry', () => {
   });
 });
 
-test.skipIf(!available)('a registry that wants a token', async () => {
-  const registry = await startRegistry(join(scratch, 'token'), 'token');
+test.skipIf(program === undefined)('a registry that wants a token', async () => {
+  const registry = await startRegistry(program ?? '', join(scratch, 'token'), 'token');
   try {
     const image = await testImage([[{ name: 'a', text: 'x' }]]);
     await registry.push('team/app', '1', image);

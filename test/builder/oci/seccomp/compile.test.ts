@@ -54,7 +54,7 @@ test('random profiles with alternatives: the filter decides as the rules say', (
         }
       }
     }),
-    { numRuns: 100 },
+    { numRuns: 30 },
   );
 });
 
