@@ -1,4 +1,5 @@
 /** Merged service trees to definitions: environment files and folders are read, and everything is checked. */
+import type { Diagnostic } from './diagnostic.ts';
 import { faultAt, nodeAt, positionAt, type Position } from './located.ts';
 import { parseEnvFile } from './env-file.ts';
 import { fileEntries } from './file-entries.ts';
@@ -73,9 +74,26 @@ async function defineOne(
       faultAt(at, 'service.volume', `the volume '${mount.name}' is not declared`, hint),
     );
   });
+  reading.diagnostics.push(...hiddenFiles(located, input, definition));
   const { seccomp } = definition.securityOpt;
   if (seccomp.startsWith('/')) await readInput(reading, seccomp, positionAt(node, ['security_opt'], 'key'));
   return definition;
+}
+
+/** A file below a mount would never be seen. At the very target of a mount it is the mount point, which is fine. */
+function hiddenFiles(
+  { node, keyAt }: LocatedService,
+  input: ServiceInput,
+  { files, volumes, state }: ServiceDefinition,
+): readonly Diagnostic[] {
+  const targets = [...volumes.map(({ target }) => target), ...state.map(({ path }) => path)];
+  return files.flatMap(({ path }) => {
+    const target = targets.find((mount) => path.startsWith(`${mount}/`));
+    if (target === undefined) return [];
+    const index = input['x-slipway'].files.findIndex((file) => file.path === path);
+    const at = index < 0 ? keyAt : positionAt(node, ['x-slipway', 'files', index, 'path']);
+    return [faultAt(at, 'files.hidden', `${path} is never seen: the service mounts something on ${target}`)];
+  });
 }
 
 async function envFiles(

@@ -258,6 +258,18 @@ describe('one service', () => {
   });
 });
 
+test('a file that a mount hides', async () => {
+  const { diagnostics } = await services({
+    'compose.yaml':
+      'services:\n  a:\n    image: ./a\n    tmpfs: [/run, /etc/passwd]\n    x-slipway:\n      state: [/var/lib/a]\n      files: [{ path: /run/x, content: b }, { path: /etc/passwd, content: b }]\n',
+    'files/var/lib/a/b': '',
+  });
+  expect(places(diagnostics)).toEqual([
+    '2:3 /var/lib/a/b is never seen: the service mounts something on /var/lib/a',
+    '7:23 /run/x is never seen: the service mounts something on /run',
+  ]);
+});
+
 describe('a service file', () => {
   test('top-level keys, names and files that include themselves', async () => {
     const { diagnostics } = await services({
