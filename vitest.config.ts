@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// Two projects: `unit` needs no virtual machine and ends within a minute; `boot` starts real machines.
+// Three projects: `unit` ends within a minute; `build` makes whole images; `boot` starts real machines.
 export default defineConfig({
   test: {
     // One machine a core.
@@ -11,8 +11,16 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/boot/**', 'test/full/**', 'node_modules/**'],
+          exclude: ['test/boot/**', 'test/builder/build/**'],
           testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: 'build',
+          include: ['test/builder/build/**/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
       {
