@@ -25,7 +25,7 @@ describe('the disk under a machine', { timeout: LIMIT_MS }, () => {
       await withMachine({ name: 'state-damaged', disk, overlay: `${disk}.qcow2` }, async (machine) => {
         const { status } = await machine.waitForReport('started', HEALTHY_LIMIT_MS);
         expect(status.problems.join()).toMatch(/state.*damaged/);
-        const access = await sshAccess(machine, source.user);
+        const access = await until(() => sshAccess(machine, source.user));
         expect(await until(() => slipStatus(access))).toMatchObject({ slot: 'a' });
         const found = await ssh(
           access,
@@ -42,7 +42,7 @@ describe('the disk under a machine', { timeout: LIMIT_MS }, () => {
       await withMachine({ name: 'state-missing', disk }, async (machine) => {
         const { status } = await machine.waitForReport('started', HEALTHY_LIMIT_MS);
         expect(status.problems.join()).toMatch(/no partition slipway-state/);
-        const access = await sshAccess(machine, source.user);
+        const access = await until(() => sshAccess(machine, source.user));
         expect(await until(() => slipStatus(access))).toMatchObject({ slot: 'a' });
       });
     }));
@@ -70,7 +70,7 @@ describe('the disk under a machine', { timeout: LIMIT_MS }, () => {
           const { status } = await machine.waitForReport('healthy', HEALTHY_LIMIT_MS);
           expect(status.problems).toEqual([]);
           const access = await sshAccess(machine, source.user);
-          expect(await ssh(access, 'slip shell cat /run/slipway/boot/disk')).toBe('/dev/vda\n');
+          expect((await ssh(access, 'slip shell cat /run/slipway/boot/disk')).trim()).toBe('/dev/vda');
         });
       }),
     ));
@@ -108,7 +108,7 @@ describe('the disk under a machine', { timeout: LIMIT_MS }, () => {
         await machine.waitForEvent('RESET', HEALTHY_LIMIT_MS, seen);
         const { status } = await machine.waitForReport('healthy', HEALTHY_LIMIT_MS);
         expect(status.problems).toEqual([]);
-        expect(await ssh(access, 'slip shell ls /var/filler')).toBe('/var/filler\n');
+        expect((await ssh(access, 'slip shell ls /var/filler')).trim()).toBe('/var/filler');
       });
     }));
 });
