@@ -11,7 +11,15 @@ import { settled, type Settled } from './control/settled.ts';
 import { prepareDirectories } from './directories.ts';
 import { bootProblems, readFacts } from './facts.ts';
 import { watchKernelLog } from './kernel-log.ts';
-import { endMonitor, killRun, monitorFacts, signalRun, startMonitors, startRun } from './monitor.ts';
+import {
+  endMonitor,
+  hasStarted,
+  killRun,
+  monitorFacts,
+  signalRun,
+  startMonitors,
+  startRun,
+} from './monitor.ts';
 import { PATHS } from './paths.ts';
 import { hear } from './plan/events.ts';
 import { checkOverdue } from './plan/health.ts';
@@ -24,7 +32,7 @@ import { probe } from './probe.ts';
 import { createReporter } from './report.ts';
 import { openWatchdog, PET_INTERVAL_MS } from './watchdog.ts';
 
-/** How often to look for a container that is being started: a stat, no program. */
+/** How often to look for a container that is being started: one stat. */
 const START_POLL_MS = 15;
 const KERNEL_LOG_DELAY_MS = 3_000;
 /** How long an operator waits for a service to start or stop. */
@@ -42,6 +50,7 @@ export function runDaemon(system: System): void {
   let saved = '';
   let ready = false;
   let cancelSleep: () => void = () => undefined;
+  let cancelPoll: () => void = () => undefined;
   let nextPetMs = 0;
   const waiters: Settled[] = [];
   const silentSinceMs = new Map<string, number>();
@@ -77,13 +86,19 @@ export function runDaemon(system: System): void {
     nowMs = system.uptimeMs();
     petWatchdog(nowMs);
     answerWaiters(nowMs);
-    const starting = description.services.some(({ name }) => memory.services[name]?.phase === 'starting');
-    const sleepMs = Math.min(
-      Math.max(0, planned.wakeAtMs - nowMs),
-      LONGEST_SLEEP_MS,
-      starting ? START_POLL_MS : Infinity,
-    );
+    const sleepMs = Math.min(Math.max(0, planned.wakeAtMs - nowMs), LONGEST_SLEEP_MS);
     cancelSleep = system.after(sleepMs, turn);
+    pollStarting();
+  }
+
+  /** crun tells nobody that a container runs: its pid file does. */
+  function pollStarting(): void {
+    cancelPoll();
+    const starting = description.services.filter(({ name }) => memory.services[name]?.phase === 'starting');
+    if (starting.length === 0) return;
+    cancelPoll = system.after(START_POLL_MS, () =>
+      starting.some(({ name }) => hasStarted(system, name)) ? turn() : pollStarting(),
+    );
   }
 
   /** What the monitors have to say. */

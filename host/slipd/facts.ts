@@ -16,6 +16,7 @@ export function readFacts(
     rootHash: bootFile(system, 'root-hash') ?? '',
     slot: slot === 'a' || slot === 'b' ? slot : 'unknown',
     watchdog,
+    notes: bootNotes(system),
     memory: memoryOf(system.readText('/proc/meminfo') ?? ''),
     services: Object.fromEntries(
       description.services.map(({ name }) => [
@@ -34,6 +35,14 @@ export function bootProblems(system: System): readonly string[] {
     ...(tampered === undefined ? [] : [`tampered: ${tampered || 'the command line is not the signed one'}`]),
     ...(state === undefined ? [] : [`state: ${state || 'the state partition is not in use'}`]),
   ];
+}
+
+/** What is worth knowing, but does not make this a bad boot. */
+export function bootNotes(system: System): readonly string[] {
+  const from = bootFile(system, 'fallback-from');
+  return from === undefined
+    ? []
+    : [`version ${from} could not open its root, and this one was booted instead`];
 }
 
 function bootFile(system: System, name: string): string | undefined {

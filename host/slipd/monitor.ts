@@ -64,6 +64,11 @@ export function endMonitor(system: System, name: string): void {
   tell(system, name, 'x');
 }
 
+/** Whether crun has brought the ordered run up. */
+export function hasStarted(system: System, name: string): boolean {
+  return system.status(`${PATHS.services}/${name}/pid`) !== undefined;
+}
+
 export function monitorFacts(system: System, name: string): MonitorFacts {
   const directory = `${PATHS.services}/${name}`;
   const state = system.readText(`${directory}/supervise/stat`)?.trim() ?? 'down';
@@ -135,7 +140,18 @@ echo ${name} 1<>${PATHS.wake}
     0o755,
   );
   system.writeText(`${directory}/log/run`, `#!/bin/sh\nexec svlogd -tt ${logs}\n`, 0o755);
-  system.writeText(`${logs}/config`, `s${LOG_FILE_BYTES}\nn${LOG_FILES}\n`);
+  writeLogLimits(system, `${logs}/config`);
+}
+
+/** On the state partition, which may be full or cannot be written: then older limits, or svlogd's own, must do. */
+function writeLogLimits(system: System, path: string): void {
+  const limits = `s${LOG_FILE_BYTES}\nn${LOG_FILES}\n`;
+  if (system.readText(path) === limits) return;
+  try {
+    system.writeText(path, limits);
+  } catch {
+    system.remove(`${path}.new`);
+  }
 }
 
 /** Once a boot: what the service writes stays over restarts, and goes with the boot. */

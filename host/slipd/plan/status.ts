@@ -17,6 +17,8 @@ export interface MachineFacts {
   readonly slot: MachineStatus['slot'];
   readonly watchdog: MachineStatus['watchdog'];
   readonly memory: MachineStatus['memory'];
+  /** What the boot scripts have to say beside problems. */
+  readonly notes: readonly string[];
   readonly services: Readonly<
     Record<string, { readonly pid: number | null; readonly memoryBytes: number | null }>
   >;
@@ -40,7 +42,7 @@ export function machineStatus(
     slot: facts.slot,
     boot: memory.boot.verdict,
     gatesHealthySinceMs: round(memory.boot.gatesHealthySinceMs),
-    problems: [...memory.problems, ...(memory.boot.verdict === 'starting' ? [] : gates)],
+    problems: [...memory.problems, ...facts.notes, ...(memory.boot.verdict === 'starting' ? [] : gates)],
     watchdog: facts.watchdog,
     uptimeMs: Math.round(nowMs),
     memory: facts.memory,

@@ -49,6 +49,7 @@ describe.skipIf(!(await canRunMachines()))('a machine', () => {
       make(
         'flood',
         'while :; do echo "a rather long line of a service that never stops to talk about nothing at all"; done',
+        { stopGraceMs: 500 },
       ),
       make('writable', `echo kept >>/written; cat /written; ${obedient}`, { writable: true }),
       make('bye', 'echo last words', { type: 'onshutdown', restart: { policy: 'no' } }),

@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { MachineDescription } from '../../../../spec/machine.ts';
 import { badGates } from '../../../../host/slipd/plan/gates.ts';
-import type { Event } from '../../../../host/slipd/plan/memory.ts';
 import { isFailing } from '../../../../host/slipd/plan/restart.ts';
 import { check, dependency, describeMachine, service } from './descriptions.ts';
 import { simulate, type Fate, type Step } from './simulation.ts';
@@ -99,7 +98,7 @@ test('no interleaving makes slipd busy: turns are bounded by what happens', () =
       // Checks every 2 s for 4 services, their answers, starts and ends; far from a loop.
       expect(trace.turns).toBeLessThan(10_000);
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });
 
@@ -113,7 +112,7 @@ test('no service is lost: what is wanted, and not blocked, has a process or a ti
         expect(own.notBeforeMs - trace.nowMs, name).toBeLessThanOrEqual(60_000);
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });
 
@@ -130,7 +129,7 @@ test('a boot is only called healthy while every gate is', () => {
         expect(isFailing(own, nowMs)).toBe(false);
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });
 
@@ -141,7 +140,7 @@ test('a problem of the machine itself keeps every boot from being healthy', () =
       const trace = simulate(withProblem, pick(fate), [], 400_000, ['tampered']);
       expect(trace.memory.boot.verdict).toBe('degraded');
     }),
-    { numRuns: 50 },
+    { numRuns: 30 },
   );
 });
 
@@ -157,6 +156,6 @@ test('a shutdown ends, whatever the services do, and nothing starts afterwards',
       for (const { atMs: startedMs, action } of trace.actions)
         if (action.kind === 'start' && startedMs > atMs) expect(types.get(action.service)).toBe('onshutdown');
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });
