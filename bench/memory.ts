@@ -28,7 +28,7 @@ export async function benchMemory(image: string): Promise<MemoryResult> {
     const root = async (command: string): Promise<string> =>
       (await ssh(access, `slip shell -T -- /bin/sh -c '${command}'`)).stdout.toString('utf8');
     slipdResidentBytes =
-      1024 * number(await root('grep VmRSS /proc/$(pgrep -f "[s]lipd.js" | head -n 1)/status'), /(\d+) kB/);
+      1024 * number(await root('grep VmRSS /proc/$(cat /run/slipway/slipd.pid)/status'), /(\d+) kB/);
     const info = await root('cat /proc/meminfo');
     idleBytes = 1024 * (number(info, /MemTotal:\s+(\d+)/) - number(info, /MemAvailable:\s+(\d+)/));
   } finally {

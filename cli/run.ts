@@ -5,9 +5,10 @@ import { loadKeys } from '../builder/keys/load.ts';
 import { chooseAccelerator, type AcceleratorChoice } from '../lab/accelerator.ts';
 import { consoleTail } from '../lab/console.ts';
 import { startSession, type Session } from '../lab/session.ts';
-import type { SshAccess } from '../lab/ssh.ts';
+import { ssh, type SshAccess } from '../lab/ssh.ts';
 import { labToolbox } from '../lab/toolbox.ts';
-import type { MachineStatus } from '../spec/machine.ts';
+import { SlipwayError } from '../spec/error.ts';
+import type { MachineReport, MachineStatus } from '../spec/machine.ts';
 import { terminalProgress } from './progress.ts';
 import { prepareDisk } from './run-input.ts';
 import { serviceTable } from './service-table.ts';
@@ -38,6 +39,7 @@ interface PortForward {
 }
 
 const POWER_OFF_LIMIT_MS = 30_000;
+const LAST_LOOK_LIMIT_MS = 30_000;
 
 export function runCommand(): Command {
   return new Command('run')
@@ -107,7 +109,7 @@ async function boot(input: string, options: RunOptions): Promise<void> {
   try {
     progress.note(`console: ${session.machine.consolePath}`);
     const report = await Promise.race([
-      progress.step('boot', () => session.healthy(options.limit * 1000)),
+      progress.step('boot', () => healthyOrWhy(session, options.user ?? source.user, options.limit * 1000)),
       interrupted.first.then(() => undefined),
     ]);
     if (report === undefined) return;
@@ -121,6 +123,28 @@ async function boot(input: string, options: RunOptions): Promise<void> {
     void interrupted.second.then(() => session.machine.kill());
     await session.end(options.snapshot === true ? undefined : access, POWER_OFF_LIMIT_MS);
     interrupted.forget();
+  }
+}
+
+/** What it says about itself goes into the error: the console of a machine that is not healthy mostly shows nothing. */
+async function healthyOrWhy(
+  session: Session,
+  user: string,
+  limitMs: number,
+): Promise<Extract<MachineReport, { event: 'healthy' }>> {
+  try {
+    return await session.healthy(limitMs);
+  } catch (error) {
+    if (!(error instanceof SlipwayError && error.code === 'lab.machine-timeout')) throw error;
+    const status = await session
+      .access(user)
+      .then((access) => ssh(access, 'slip status', { timeoutMs: LAST_LOOK_LIMIT_MS }))
+      .catch(() => undefined);
+    if (status === undefined) throw error;
+    throw new SlipwayError(error.code, `${error.message}\n\n${status.stdout.toString('utf8')}`, {
+      cause: error,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    });
   }
 }
 

@@ -124,7 +124,7 @@ describe('services that misbehave', { timeout: LIMIT_MS }, () => {
     const before = await slipStatus(access);
     const pids = (status: MachineStatus): Record<string, number | null> =>
       Object.fromEntries([...GATES, 'bystander'].map((name) => [name, service(status, name).pid]));
-    const slipd = (): Promise<string> => root("pgrep -f '[s]lipd.js' | head -n 1");
+    const slipd = (): Promise<string> => root('cat /run/slipway/slipd.pid');
     const old = await slipd();
     await root(`kill -9 ${old}`);
     // The first answer after that can only come from a new slipd.
