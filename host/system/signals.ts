@@ -3,6 +3,7 @@ const NAMES = (
   'HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU ' +
   'URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS'
 ).split(' ');
+const OTHER_NAMES: Readonly<Record<string, number>> = { IOT: 6, CLD: 17, POLL: 29, UNUSED: 31 };
 const REALTIME_FIRST = 34;
 const REALTIME_LAST = 64;
 
@@ -15,6 +16,7 @@ export function signalNumber(text: string): number | undefined {
   }
   const index = NAMES.indexOf(name);
   if (index >= 0) return index + 1;
+  if (OTHER_NAMES[name] !== undefined) return OTHER_NAMES[name];
   const realtime = /^RT(MIN|MAX)(?:([+-])(\d+))?$/.exec(name);
   if (realtime === null) return undefined;
   const offset = Number(realtime[3] ?? '0') * (realtime[2] === '-' ? -1 : 1);
