@@ -1,7 +1,9 @@
 import { Command } from 'commander';
 import { buildImage, type BuildResult } from '../builder/build/build.ts';
 import { defaultOutput, prepareBuild } from '../builder/build/prepare.ts';
+import { passphraseSource } from '../builder/keys/passphrase.ts';
 import { megabytes } from '../builder/report/sizes.ts';
+import { askPassphrase } from './passphrase.ts';
 import { terminalProgress } from './progress.ts';
 import { table } from './table.ts';
 
@@ -29,6 +31,7 @@ export function buildCommand(): Command {
       const start = performance.now();
       const { image, lock, keys } = await prepareBuild(file, {
         keys: flags.keys,
+        passphrase: passphraseSource({ prompt: () => askPassphrase() }),
         profiles: flags.profile,
         lock: flags.locked === true ? 'require' : 'update',
         progress,

@@ -4,9 +4,11 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { buildImage } from '../builder/build/build.ts';
 import { defaultOutput, prepareBuild, type PrepareOptions } from '../builder/build/prepare.ts';
+import { passphraseSource } from '../builder/keys/passphrase.ts';
 import type { Progress } from '../builder/progress.ts';
 import { SlipwayError } from '../spec/error.ts';
 import type { ImageDefinition } from '../spec/image.ts';
+import { askPassphrase } from './passphrase.ts';
 
 export interface DiskSource {
   /** Raw disk image, absolute. */
@@ -54,6 +56,7 @@ async function buildDisk(file: string, options: InputOptions, progress: Progress
   const build = async (lock: PrepareOptions['lock']): Promise<DiskSource> => {
     const { image, ...prepared } = await prepareBuild(file, {
       keys: options.keys,
+      passphrase: passphraseSource({ prompt: () => askPassphrase() }),
       profiles: options.profile,
       lock,
       progress,

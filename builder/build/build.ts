@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ImageDefinition } from '../../spec/image.ts';
 import { LAYOUT_VERSION } from '../../spec/layout.ts';
 import { SLIPWAY_VERSION } from '../../spec/slipway-version.ts';
-import { temporaryName, writeFileAtomic } from '../cache/directory.ts';
+import { removeLeftovers, temporaryName, writeFileAtomic } from '../cache/directory.ts';
 import { makeErofs } from '../erofs/erofs.ts';
 import { moduleEntries } from '../initrd/modules.ts';
 import type { Keys } from '../keys/load.ts';
@@ -70,6 +70,7 @@ export async function buildImage(image: ImageDefinition, options: BuildOptions):
     return { ...finished, ...result, unchanged: true };
 
   await mkdir(output, { recursive: true });
+  await removeLeftovers(output);
   const inputs = await openInputs(image, lock, progress);
   const modules = await progress.step('modules', () => chosenModules(image, inputs));
   const root = await progress.step('compose', () => 

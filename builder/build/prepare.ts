@@ -1,11 +1,11 @@
 /** From a file name to everything that a build needs: definition, lock, keys. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DiagnosticsError } from '../../spec/diagnostic.ts';
 import type { ImageDefinition } from '../../spec/image.ts';
 import { loadImage } from '../../spec/load.ts';
 import { SlipwayError } from '../../spec/error.ts';
 import { loadKeys, type Keys } from '../keys/load.ts';
+import type { PassphraseSource } from '../keys/passphrase.ts';
 import { lockPath, readLock, type LockFile } from '../lock/lock-file.ts';
 import { lockStaleness } from '../lock/stale.ts';
 import { updateLock } from '../lock/update.ts';
@@ -13,6 +13,8 @@ import type { Progress } from '../progress.ts';
 
 export interface PrepareOptions {
   readonly keys: string;
+  /** Asked when a private key turns out to be encrypted. */
+  readonly passphrase?: PassphraseSource;
   readonly profiles: readonly string[];
   /** `require`: the lock must fit. `update`: it is written anew, visibly, where it does not. `renew`: always. */
   readonly lock: 'require' | 'update' | 'renew';
@@ -28,7 +30,10 @@ export interface Prepared {
 /** Throws DiagnosticsError for faults in the definition, `lock.stale`, and what keys and locks throw. */
 export async function prepareBuild(file: string, options: PrepareOptions): Promise<Prepared> {
   const image = await readImage(file, options.profiles);
-  const keys = await loadKeys(options.keys);
+  const keys = await loadKeys(
+    options.keys,
+    options.passphrase === undefined ? {} : { passphrase: options.passphrase },
+  );
   return { image, keys, lock: await fittingLock(image, options) };
 }
 
@@ -38,10 +43,7 @@ export function defaultOutput(image: ImageDefinition): string {
 }
 
 export async function readImage(file: string, profiles: readonly string[]): Promise<ImageDefinition> {
-  const { image, diagnostics } = await loadImage(file, {
-    profiles,
-    readFile: (path) => readFile(path, 'utf8'),
-  });
+  const { image, diagnostics } = await loadImage(file, { profiles });
   if (image === undefined || diagnostics.some(({ severity }) => severity === 'error'))
     throw new DiagnosticsError(diagnostics);
   return image;

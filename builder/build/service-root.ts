@@ -3,6 +3,7 @@ import type { ImageDefinition } from '../../spec/image.ts';
 import { MACHINE_PATHS, type MachineService } from '../../spec/machine.ts';
 import type { ServiceDefinition } from '../../spec/service.ts';
 import { makeBundle } from '../oci/bundle.ts';
+import { configText } from '../oci/config-text.ts';
 import type { RootAddition, HostPathType } from '../oci/root-entries.ts';
 import { rootView } from '../oci/root-view.ts';
 import { busyboxLinks } from '../tree/busybox.ts';
@@ -46,7 +47,7 @@ export async function serviceTree(
   return {
     machine: bundle.machine,
     entries: [
-      textFile(`${directory}/config.json`, `${JSON.stringify(bundle.config)}\n`, component),
+      textFile(`${directory}/config.json`, configText(bundle.config), component),
       ...placeUnder(`${directory}/rootfs`, mergeLayers(root, additions)),
     ],
   };

@@ -86,3 +86,22 @@ export async function removeAbandoned(folder: string): Promise<void> {
     }
   }
 }
+
+/** Clears away the temporary files (see `temporaryName`) of processes that have ended, in a folder that several builds may share. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch((): string[] => [])) {
+    const pid = /\.(\d+)\.[0-9a-f]{12}\.tmp$/.exec(name)?.[1];
+    if (pid !== undefined && !isRunning(Number(pid)))
+      await rm(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process: it runs.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
