@@ -41,7 +41,9 @@ export async function signedUki(parts: UkiParts): Promise<Uint8Array> {
 }
 
 function kernelBytes({ locked, content }: OpenedPackage): Uint8Array {
-  const entry = content.entries.find(({ path, type }) => type === 'file' && path.startsWith('/boot/vmlinuz-'));
+  const entry = content.entries.find(
+    ({ path, type }) => type === 'file' && path.startsWith('/boot/vmlinuz-'),
+  );
   if (entry?.sha256 === undefined)
     throw new SlipwayError('kernel.no-image', `package ${locked.name} holds no /boot/vmlinuz-*`, {
       hint: 'name a kernel package in `kernel.package`, for example linux-image-cloud-amd64',

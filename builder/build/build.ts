@@ -73,9 +73,9 @@ export async function buildImage(image: ImageDefinition, options: BuildOptions):
   await removeLeftovers(output);
   const inputs = await openInputs(image, lock, progress);
   const modules = await progress.step('modules', () => chosenModules(image, inputs));
-  const root = await progress.step('compose', () => 
-      rootTree(image, inputs, moduleEntries(modules, modules.modules, 'modules')),
-    );
+  const root = await progress.step('compose', () =>
+    rootTree(image, inputs, moduleEntries(modules, modules.modules, 'modules')),
+  );
   const identity = treeDigest(root.entries);
 
   const rootPath = join(output, `${base}.root.erofs`);
@@ -191,7 +191,9 @@ export async function buildImage(image: ImageDefinition, options: BuildOptions):
 /** Files that the image's and the services' `files` and profiles name, beside what was read to make the definition. */
 function ownFilePaths(image: ImageDefinition): string[] {
   const files = [...image.host.files, ...image.services.flatMap((service) => service.files)];
-  const profiles = image.services.map((service) => service.securityOpt.seccomp).filter((name) => name.startsWith('/'));
+  const profiles = image.services
+    .map((service) => service.securityOpt.seccomp)
+    .filter((name) => name.startsWith('/'));
   return [...files.flatMap(({ source }) => source ?? []), ...profiles].sort();
 }
 

@@ -29,12 +29,19 @@ export async function contentDigest(files: readonly string[], origin: string): P
   const hash = createHash('sha256');
   const named = files.map((file) => ({ file, name: relative(dirname(origin), file) }));
   for (const { file, name } of named.sort((a, b) => (a.name < b.name ? -1 : 1)))
-    hash.update(`${name}\0`).update(await readFile(file)).update('\0');
+    hash
+      .update(`${name}\0`)
+      .update(await readFile(file))
+      .update('\0');
   return hash.digest('hex');
 }
 
 /** The recorded build, if it has this key and nobody has touched its artifacts since. */
-export async function finishedBuild(output: string, base: string, key: string): Promise<FinishedBuild | undefined> {
+export async function finishedBuild(
+  output: string,
+  base: string,
+  key: string,
+): Promise<FinishedBuild | undefined> {
   let record: Record;
   try {
     record = JSON.parse(await readFile(recordPath(output, base), 'utf8')) as Record;

@@ -24,9 +24,13 @@ export async function openServiceImages(
     if (root.kind !== 'image') continue;
     const locked = findLockedImage(image, lock, root.reference);
     if (locked === undefined)
-      throw new SlipwayError('oci.not-locked', `the lock does not hold the image ${root.reference} of ${name}`, {
-        hint: 'write it anew: slipway lock',
-      });
+      throw new SlipwayError(
+        'oci.not-locked',
+        `the lock does not hold the image ${root.reference} of ${name}`,
+        {
+          hint: 'write it anew: slipway lock',
+        },
+      );
     const found = await openImage(root.reference, {
       architecture: image.architecture,
       inputs: image.inputs,

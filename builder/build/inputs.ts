@@ -59,7 +59,9 @@ async function readSeccompProfiles(image: ImageDefinition): Promise<ReadonlyMap<
   );
   return new Map(
     await Promise.all(
-      [...files].map(async (file) => [file, parseSeccompProfile(await readFile(file, 'utf8'), file)] as const),
+      [...files].map(
+        async (file) => [file, parseSeccompProfile(await readFile(file, 'utf8'), file)] as const,
+      ),
     ),
   );
 }

@@ -18,5 +18,8 @@ export async function chosenModules(image: ImageDefinition, inputs: BuildInputs)
         ]
       : [],
   );
-  return selectModules({ entries, command: toolbox.command }, wantedModules({ kernel: { ...image.kernel, modules } }));
+  return selectModules(
+    { entries, command: toolbox.command },
+    wantedModules({ kernel: { ...image.kernel, modules } }),
+  );
 }

@@ -31,7 +31,12 @@ export function slipwayRoot(): string {
 /** Every file of Slipway's own that goes into an image. */
 export function programPaths(): string[] {
   const boot = join(slipwayRoot(), 'host/boot');
-  return [...PROGRAMS.map(programPath), ...readdirSync(boot).sort().map((name) => join(boot, name))];
+  return [
+    ...PROGRAMS.map(programPath),
+    ...readdirSync(boot)
+      .sort()
+      .map((name) => join(boot, name)),
+  ];
 }
 
 function programPath(name: string): string {

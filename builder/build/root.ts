@@ -36,15 +36,14 @@ export async function rootTree(
     services.flatMap(({ entries }) => entries),
   );
   const inContainers = (entry: TreeEntry): boolean => entry.path.startsWith(`${MACHINE_PATHS.containers}/`);
-  const ordered = [
-    ...all.filter((entry) => !inContainers(entry)),
-    ...all.filter(inContainers),
-  ];
+  const ordered = [...all.filter((entry) => !inContainers(entry)), ...all.filter(inContainers)];
   return { entries: deduplicate(ordered) };
 }
 
 /** Whether a bind's source is a file of the image, so that the container gets a file to mount it on. */
 function typeOnMachine(host: readonly TreeEntry[]): HostPathType {
-  const types = new Map(host.map((entry) => [entry.path, entry.type === 'directory' ? 'directory' : 'file'] as const));
+  const types = new Map(
+    host.map((entry) => [entry.path, entry.type === 'directory' ? 'directory' : 'file'] as const),
+  );
   return (path) => types.get(path);
 }

@@ -55,7 +55,9 @@ export async function initKeys(directory: string, options: InitOptions = {}): Pr
     await Promise.all(KEY_SETS.map((set) => makeKeySet(temporary, set, file, { ...options, now })));
     await writeFileAtomic(keysFilePath(temporary), `${JSON.stringify(file, undefined, 2)}\n`);
     await publish(temporary, final).catch((cause: unknown) => {
-      throw new SlipwayError('keys.exists', `${directory} appeared while its keys were being made`, { cause });
+      throw new SlipwayError('keys.exists', `${directory} appeared while its keys were being made`, {
+        cause,
+      });
     });
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });

@@ -47,9 +47,13 @@ export async function renewLeaf(directory: string, options: LeafOptions): Promis
   const authority = await readCertificate(directory, set, 'db');
   const authorityKeyPath = keyPath(directory, set, 'db', 'key');
   if (!existsSync(authorityKeyPath)) {
-    throw new SlipwayError('keys.private-key-missing', `a leaf needs the CA's private key, and ${authorityKeyPath} is not there`, {
-      hint: 'bring it from where it is kept, and take it away again afterwards',
-    });
+    throw new SlipwayError(
+      'keys.private-key-missing',
+      `a leaf needs the CA's private key, and ${authorityKeyPath} is not there`,
+      {
+        hint: 'bring it from where it is kept, and take it away again afterwards',
+      },
+    );
   }
   const authorityKey = await readPrivateKey(authorityKeyPath, options.passphrase);
   const pair = external === undefined ? await generateRsaKey() : undefined;
@@ -112,7 +116,10 @@ async function readPublicKey(path: string): Promise<KeyObject> {
     throw new SlipwayError('keys.invalid', `${path} holds no public key in PEM`, { cause });
   }
   if (key.asymmetricKeyType === 'rsa' && key.asymmetricKeyDetails?.modulusLength === 2048) return key;
-  throw new SlipwayError('keys.invalid', `${path} is not an RSA key of 2048 bits, which is what all firmware takes`);
+  throw new SlipwayError(
+    'keys.invalid',
+    `${path} is not an RSA key of 2048 bits, which is what all firmware takes`,
+  );
 }
 
 function organizationOf(certificate: Uint8Array): string {

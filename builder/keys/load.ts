@@ -58,7 +58,9 @@ export async function loadKeys(
   options: { readonly passphrase?: PassphraseSource } = {},
 ): Promise<Keys> {
   const file = await readKeysFile(directory);
-  const privateKeys = KEY_SETS.flatMap((set) => KEY_ROLES.map((role) => keyPath(directory, set, role, 'key')));
+  const privateKeys = KEY_SETS.flatMap((set) =>
+    KEY_ROLES.map((role) => keyPath(directory, set, role, 'key')),
+  );
   for (const path of privateKeys.filter(existsSync)) await checkPrivateKeyMode(path);
   const passphrase = options.passphrase ?? passphraseSource();
   const load = (set: KeySetName): Promise<KeySet> => loadKeySet(directory, set, file, passphrase);
@@ -77,7 +79,11 @@ export async function loadKeys(
 }
 
 /** The certificate in `DIR/<role>.crt`, DER. */
-export async function readCertificate(directory: string, set: KeySetName, role: KeyRole): Promise<Uint8Array> {
+export async function readCertificate(
+  directory: string,
+  set: KeySetName,
+  role: KeyRole,
+): Promise<Uint8Array> {
   const path = keyPath(directory, set, role, 'crt');
   try {
     return new X509Certificate(await readFile(path)).raw;
@@ -112,7 +118,10 @@ async function loadKeySet(
 
 function checkIssued(leaf: Uint8Array, authority: Uint8Array, path: string): void {
   if (new X509Certificate(leaf).verify(new X509Certificate(authority).publicKey)) return;
-  throw new SlipwayError('keys.invalid', `${path} was not issued by the CA beside it: machines would refuse what it signs`);
+  throw new SlipwayError(
+    'keys.invalid',
+    `${path} was not issued by the CA beside it: machines would refuse what it signs`,
+  );
 }
 
 function fileSign(path: string, certificate: Uint8Array, passphrase: PassphraseSource): Signer['sign'] {

@@ -53,10 +53,7 @@ export async function privateKeyToPem(key: KeyObject, passphrase?: string): Prom
   const derivation = sequence(octets(salt), integer(SCRYPT.N), integer(SCRYPT.r), integer(SCRYPT.p));
   const scheme = sequence(
     oid(PBES2),
-    sequence(
-      sequence(oid(SCRYPT_OID), derivation),
-      sequence(oid(AES_256_CBC), octets(initialVector)),
-    ),
+    sequence(sequence(oid(SCRYPT_OID), derivation), sequence(oid(AES_256_CBC), octets(initialVector))),
   );
   const base64 = Buffer.from(encode(sequence(scheme, octets(encrypted)))).toString('base64');
   const lines = base64.match(/.{1,64}/g) ?? [];

@@ -20,7 +20,8 @@ beforeAll(async () => {
   keys = await testKeys();
   place = join(scratch, 'definitions');
   mkdirSync(place);
-  for (const folder of ['images', 'system-containers']) cpSync(folder, join(place, folder), { recursive: true });
+  for (const folder of ['images', 'system-containers'])
+    cpSync(folder, join(place, folder), { recursive: true });
 });
 
 function command(output: string, ...more: string[]): string[] {
@@ -39,7 +40,9 @@ async function build(output: string, environment: Record<string, string> = {}): 
 }
 
 function finalNames(output: string): string[] {
-  return existsSync(join(scratch, output)) ? readdirSync(join(scratch, output)).filter((name) => !name.startsWith('.')) : [];
+  return existsSync(join(scratch, output))
+    ? readdirSync(join(scratch, output)).filter((name) => !name.startsWith('.'))
+    : [];
 }
 
 test('killed at many moments: no half-written artifact under a final name, and the next build is right', async () => {
@@ -55,7 +58,9 @@ test('killed at many moments: no half-written artifact under a final name, and t
     for (const name of finalNames('killed')) {
       const digest = digests.get(name);
       if (digest === undefined) continue;
-      const found = createHash('sha256').update(readFileSync(join(scratch, 'killed', name))).digest('hex');
+      const found = createHash('sha256')
+        .update(readFileSync(join(scratch, 'killed', name)))
+        .digest('hex');
       expect(found, `${name} after ${delayMs} ms`).toBe(digest);
     }
   }

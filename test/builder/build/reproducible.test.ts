@@ -22,7 +22,8 @@ test('two builds in other places, time zones, umasks and years are identical byt
   const second = join(scratch, 'a much longer path', 'two');
   for (const place of [first, second]) {
     mkdirSync(place, { recursive: true });
-    for (const folder of ['images', 'system-containers']) cpSync(folder, join(place, folder), { recursive: true });
+    for (const folder of ['images', 'system-containers'])
+      cpSync(folder, join(place, folder), { recursive: true });
   }
   await build(first, ['env', 'TZ=Pacific/Kiritimati', 'LANG=C'], '022', keys);
   await build(second, ['env', 'TZ=America/Lima', 'LANG=tr_TR.UTF-8', 'faketime', '-f', '+400d'], '077', keys);
@@ -38,7 +39,8 @@ test('two builds in other places, time zones, umasks and years are identical byt
 test('the build runs as an ordinary user without capabilities, and starts nothing that it packs', async () => {
   const place = join(scratch, 'unprivileged');
   mkdirSync(place);
-  for (const folder of ['images', 'system-containers']) cpSync(folder, join(place, folder), { recursive: true });
+  for (const folder of ['images', 'system-containers'])
+    cpSync(folder, join(place, folder), { recursive: true });
   cpSync(await testKeys(), join(place, 'keys'), { recursive: true });
   const cache = process.env['SLIPWAY_CACHE'] ?? join(process.env['HOME'] ?? '/root', '.cache/slipway');
   cpSync(join(cache, 'objects'), join(place, 'cache/objects'), { recursive: true });
@@ -52,7 +54,14 @@ test('the build runs as an ordinary user without capabilities, and starts nothin
   await run(['chmod', '-R', 'a+rX', join(place, 'slipway')]);
   await run(
     [
-      ...['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all', '--inh-caps=-all'],
+      ...[
+        'setpriv',
+        '--reuid=65534',
+        '--regid=65534',
+        '--clear-groups',
+        '--bounding-set=-all',
+        '--inh-caps=-all',
+      ],
       ...['--no-new-privs', 'strace', '-f', '-qq', '-e', 'trace=execve', '-s', '4096', '-o', trace],
       ...[process.execPath, join(place, 'slipway/dist/slipway.mjs')],
       ...['build', image, '--locked', '--keys', join(place, 'keys'), '--output', join(place, 'out')],
@@ -90,8 +99,11 @@ async function firstDifference(left: string, right: string): Promise<number | un
   const [a, b] = await Promise.all([open(left, 'r'), open(right, 'r')]);
   try {
     const [one, two] = [Buffer.alloc(8 << 20), Buffer.alloc(8 << 20)];
-    for (let offset = 0; ; ) {
-      const [x, y] = await Promise.all([a.read(one, 0, one.length, offset), b.read(two, 0, two.length, offset)]);
+    for (let offset = 0; ;) {
+      const [x, y] = await Promise.all([
+        a.read(one, 0, one.length, offset),
+        b.read(two, 0, two.length, offset),
+      ]);
       const length = Math.max(x.bytesRead, y.bytesRead);
       if (length === 0) return undefined;
       if (x.bytesRead !== y.bytesRead || one.compare(two, 0, length, 0, length) !== 0)

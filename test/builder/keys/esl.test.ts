@@ -29,9 +29,9 @@ describe('a signature list', () => {
     const list = Buffer.from(signatureList(keys.owner, [{ type: 'sha256', digest }]));
     await writeFile(theirs, list);
     expect(list.length).toBe(28 + 16 + 32);
-    expect(execFileSync('sig-list-to-certs', [theirs, join(directory, 'out')], { encoding: 'utf8' })).toContain(
-      'SHA256',
-    );
+    expect(
+      execFileSync('sig-list-to-certs', [theirs, join(directory, 'out')], { encoding: 'utf8' }),
+    ).toContain('SHA256');
   });
 });
 
@@ -57,7 +57,10 @@ describe('an authenticated variable', () => {
       esl,
     ]);
     const signature = decode(auth.subarray(16 + 24, signatureEnd));
-    await writeFile(join(directory, 'signature'), encode(sequence(oid(OID.signedData), tagged(0, signature))));
+    await writeFile(
+      join(directory, 'signature'),
+      encode(sequence(oid(OID.signedData), tagged(0, signature))),
+    );
     const verify = (content: Uint8Array): string => {
       execFileSync('tee', [join(directory, 'content')], { input: content });
       return execFileSync(

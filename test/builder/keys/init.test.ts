@@ -10,7 +10,8 @@ import { testKeys } from '../test-keys.ts';
 
 const directory = scratchDirectory();
 const keys = join(directory, 'keys');
-const openssl = (...argv: string[]): string => execFileSync('openssl', argv, { encoding: 'utf8', stdio: 'pipe' });
+const openssl = (...argv: string[]): string =>
+  execFileSync('openssl', argv, { encoding: 'utf8', stdio: 'pipe' });
 
 beforeAll(() => initKeys(keys, { organization: 'Example' }));
 

@@ -39,14 +39,17 @@ describe('loading keys', () => {
     await signMessage(debug, message);
   });
 
-  test.each([0o640, 0o604, 0o644, 0o660])('refuses a private key with mode %o and says how to mend it', async (mode) => {
-    const keys = await copy();
-    await chmod(join(keys, 'KEK.key'), mode);
-    await expect(loadKeys(keys)).rejects.toMatchObject({
-      code: 'keys.readable-by-others',
-      hint: `run: chmod 0600 ${join(keys, 'KEK.key')}`,
-    });
-  });
+  test.each([0o640, 0o604, 0o644, 0o660])(
+    'refuses a private key with mode %o and says how to mend it',
+    async (mode) => {
+      const keys = await copy();
+      await chmod(join(keys, 'KEK.key'), mode);
+      await expect(loadKeys(keys)).rejects.toMatchObject({
+        code: 'keys.readable-by-others',
+        hint: `run: chmod 0600 ${join(keys, 'KEK.key')}`,
+      });
+    },
+  );
 
   test.each([
     ['no passphrase', undefined, 'keys.passphrase-missing'],
