@@ -1,4 +1,5 @@
 /** `npm run bench [-- size build boot memory]`: measures, prints a table, writes bench/results.json. */
+import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { writeFileAtomic } from '../builder/cache/directory.ts';
 import { table } from '../cli/table.ts';
@@ -7,8 +8,9 @@ import { benchBuild } from './build.ts';
 import { benchMemory } from './memory.ts';
 import { benchSize } from './size.ts';
 
+const RESULTS = 'bench/results.json';
 const IMAGES = ['minimal', 'tiny'];
-const ROUNDS = 5;
+const ROUNDS = Number(process.env['SLIPWAY_BENCH_ROUNDS'] ?? 5);
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
@@ -26,7 +28,7 @@ const BENCHES: Readonly<Record<string, (image: string) => Promise<{ result: obje
     return { result, rows: [{ what: 'download', value: megabytes(result.downloadBytes), goal }] };
   },
   build: async (image) => {
-    const result = await benchBuild(image);
+    const result = await benchBuild(image, ROUNDS);
     return {
       result,
       rows: [
@@ -75,5 +77,13 @@ for (const [name, bench] of Object.entries(BENCHES)) {
   }
 }
 process.stdout.write(`${table(['image', 'what', 'measured', 'goal'], rows)}\n`);
-const document = { format: '1.0', processor: cpus()[0]?.model ?? '', cores: cpus().length, ...results };
-await writeFileAtomic('bench/results.json', `${JSON.stringify(document, undefined, 2)}\n`);
+// What was not measured this time stays as it was.
+const earlier = JSON.parse(await readFile(RESULTS, 'utf8').catch(() => '{}')) as object;
+const document = {
+  ...earlier,
+  format: '1.0',
+  processor: cpus()[0]?.model ?? '',
+  cores: cpus().length,
+  ...results,
+};
+await writeFileAtomic(RESULTS, `${JSON.stringify(document, undefined, 2)}\n`);

@@ -10,11 +10,14 @@ import { changeEsp, listEsp, withDiskCopy } from './disk-edit.ts';
 import { buildTestImage, testKeys, WORK } from './image.ts';
 import { HEALTHY_LIMIT_MS, withMachine } from './machine.ts';
 
-const LIMIT_MS = 4 * HEALTHY_LIMIT_MS;
+const LIMIT_MS = 8 * HEALTHY_LIMIT_MS;
+// systemd-boot stops where it gets no memory; the firmware's watchdog, which it sets to five minutes, then resets. So one try is enough
+// for `npm test`, and all three are for `npm run test:full`.
+const OVERSIZED_TRIES = process.env['SLIPWAY_TEST_FULL'] === '1' ? 3 : 1;
 const MIB = 1024 * 1024;
 
 /** What a failed update leaves: the machine must find back by itself, whoever looks at it (decisions.md 1). */
-describe('a bad new version at three tries beside a good one', { timeout: LIMIT_MS }, () => {
+describe('a bad new version that is being tried, beside a good one', { timeout: LIMIT_MS }, () => {
   let source: DiskSource;
 
   beforeAll(async () => {
@@ -35,34 +38,36 @@ describe('a bad new version at three tries beside a good one', { timeout: LIMIT_
   test.each([
     {
       kind: 'truncated',
+      tries: 3,
       make: async () => (await signed(await newer())).subarray(0, 5 * MIB),
     },
-    { kind: 'unsigned', make: newer },
+    { kind: 'unsigned', tries: 3, make: newer },
     {
       // More than the machine has memory.
       kind: 'oversized',
+      tries: OVERSIZED_TRIES,
       make: async () => {
         const padding = { name: '.pad', data: new Uint8Array(300 * MIB), kind: 'data' as const };
         return signed(appendSections(await newer(), [padding]));
       },
     },
-  ])('$kind: the good one is reached with no key pressed', ({ kind, make }) =>
+  ])('$kind: the good one is reached with no key pressed', ({ kind, tries, make }) =>
     withDiskCopy(source.disk, async (disk) => {
       const bad = `${basename(source.disk, '.raw').replace('1.0.0', '9.0.0')}`;
-      await changeEsp(disk, { [`EFI/Linux/${bad}+3.efi`]: await make() });
+      await changeEsp(disk, { [`EFI/Linux/${bad}+${tries}.efi`]: await make() });
       const overlay = join(WORK, `loader-${kind}.qcow2`);
       const after = join(WORK, `loader-${kind}.raw`);
       await rm(overlay, { force: true });
       try {
         await withMachine({ name: `loader-${kind}`, disk, overlay, memoryMiB: 256 }, async (machine) => {
-          const { status } = await machine.waitForReport('healthy', 3 * HEALTHY_LIMIT_MS);
+          const { status } = await machine.waitForReport('healthy', 7 * HEALTHY_LIMIT_MS);
           expect(status).toMatchObject({ image: { version: '1.0.0' }, problems: [] });
-          // Three tries, each ended by the boot loader itself.
-          expect(machine.events.filter(({ event }) => event === 'RESET').length).toBe(3);
+          // Each try was ended by the boot loader or the firmware itself.
+          expect(machine.events.filter(({ event }) => event === 'RESET').length).toBe(tries);
         });
         const toolbox = await labToolbox();
         await run([...toolbox.command('qemu-img'), 'convert', '-O', 'raw', overlay, after]);
-        expect(await listEsp(after, 'EFI/Linux')).toContain(`${bad}+0-3.efi`);
+        expect(await listEsp(after, 'EFI/Linux')).toContain(`${bad}+0-${tries}.efi`);
       } finally {
         await rm(overlay, { force: true });
         await rm(after, { force: true });
