@@ -9,11 +9,11 @@ import { endLeftovers } from './control/leftovers.ts';
 import { controlDirectories, serveControl } from './control/server.ts';
 import { settled, type Settled } from './control/settled.ts';
 import { prepareDirectories } from './directories.ts';
-import { bootProblems, readFacts } from './facts.ts';
+import { bootProblems, isTrial, readFacts } from './facts.ts';
 import { watchKernelLog } from './kernel-log.ts';
 import {
   endMonitor,
-  hasStarted,
+  startHasNews,
   killRun,
   monitorFacts,
   signalRun,
@@ -22,6 +22,7 @@ import {
 } from './monitor.ts';
 import { PATHS } from './paths.ts';
 import { hear } from './plan/events.ts';
+import { BOOT_DEADLINE_MS } from './plan/gates.ts';
 import { checkOverdue } from './plan/health.ts';
 import type { Action, Event, Memory, PowerAction } from './plan/memory.ts';
 import { observe } from './plan/observe.ts';
@@ -52,6 +53,7 @@ export function runDaemon(system: System): void {
   let cancelSleep: () => void = () => undefined;
   let cancelPoll: () => void = () => undefined;
   let nextPetMs = 0;
+  const trial = isTrial(system);
   const waiters: Settled[] = [];
   const silentSinceMs = new Map<string, number>();
 
@@ -97,7 +99,9 @@ export function runDaemon(system: System): void {
     const starting = description.services.filter(({ name }) => memory.services[name]?.phase === 'starting');
     if (starting.length === 0) return;
     cancelPoll = system.after(START_POLL_MS, () =>
-      starting.some(({ name }) => hasStarted(system, name)) ? turn() : pollStarting(),
+      starting.some(({ name }) => startHasNews(system, name, memory.services[name]!.run))
+        ? turn()
+        : pollStarting(),
     );
   }
 
@@ -162,7 +166,9 @@ export function runDaemon(system: System): void {
         checkOverdue(own.health, service.healthCheck, nowMs)
       );
     });
-    if (stuck) return;
+    // A version on trial that is not good by the deadline is given up: the machine restarts into the other one.
+    const late = nowMs >= memory.boot.sinceMs + BOOT_DEADLINE_MS;
+    if (stuck || (trial && late && memory.boot.verdict !== 'healthy')) return;
     watchdog.pet();
     nextPetMs = nowMs + PET_INTERVAL_MS;
   }

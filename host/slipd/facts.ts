@@ -45,6 +45,11 @@ export function bootNotes(system: System): readonly string[] {
     : [`version ${from} could not open its root, and this one was booted instead`];
 }
 
+/** Whether this version has yet to prove itself: its boot is counted. */
+export function isTrial(system: System): boolean {
+  return bootFile(system, 'trial') === '1';
+}
+
 function bootFile(system: System, name: string): string | undefined {
   return system.readText(`${PATHS.boot}/${name}`)?.trim();
 }

@@ -34,7 +34,9 @@ export function startMonitors(system: System, services: readonly MachineService[
 /** Starts a run. False while the monitor is not ready to be told. */
 export function startRun(system: System, name: string, run: number): boolean {
   const directory = `${PATHS.services}/${name}`;
-  if (!isAlive(system, name)) return false;
+  // While `finish` runs, runsv would take the order and forget it.
+  const finishing = system.readText(`${directory}/supervise/stat`)?.startsWith('finish') === true;
+  if (finishing || !isAlive(system, name)) return false;
   system.remove(`${directory}/exit`);
   system.remove(`${directory}/pid`);
   system.writeText(`${directory}/run-number`, `${run}\n`);
@@ -64,9 +66,11 @@ export function endMonitor(system: System, name: string): void {
   tell(system, name, 'x');
 }
 
-/** Whether crun has brought the ordered run up. */
-export function hasStarted(system: System, name: string): boolean {
-  return system.status(`${PATHS.services}/${name}/pid`) !== undefined;
+/** Whether there is something to see: crun has brought the ordered run up, or the order has yet to be given. */
+export function startHasNews(system: System, name: string, run: number): boolean {
+  const directory = `${PATHS.services}/${name}`;
+  if (system.readText(`${directory}/run-number`) !== `${run}\n`) return true;
+  return system.status(`${directory}/pid`) !== undefined;
 }
 
 export function monitorFacts(system: System, name: string): MonitorFacts {

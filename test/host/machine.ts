@@ -4,7 +4,16 @@
  */
 import { build } from 'esbuild';
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,8 +42,6 @@ export interface ShellOptions {
   readonly uid?: number;
   readonly gid?: number;
   readonly input?: Uint8Array;
-  /** Runs on a pseudo-terminal, typing this after a while each. */
-  readonly typed?: readonly string[];
 }
 
 export interface ShellResult {
@@ -158,6 +165,9 @@ async function makeRoot(
   ['busybox', 'quickjs', 'crun', 'runit', 'bsdutils'].forEach(want);
   const toolbox = await openToolbox(lock.packages.filter(({ name }) => wanted.has(name)));
   cpSync(join(toolbox.root, 'usr'), join(source, 'usr'), { recursive: true, verbatimSymlinks: true });
+
+  // A terminal needs one who makes it; Debian and Ubuntu always have this program, and it needs nothing but libc.
+  if (!existsSync(join(source, 'usr/bin/script'))) cpSync('/usr/bin/script', join(source, 'usr/bin/script'));
 
   const programs = join(source, 'usr/lib/slipway');
   mkdirSync(programs, { recursive: true });

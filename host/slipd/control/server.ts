@@ -169,6 +169,14 @@ export function serveControl(system: System, daemon: Daemon, gid: number): void 
               'set host.shell in the image definition',
             ),
           );
+        if (request.terminal !== null && system.status(PROGRAMS.script) === undefined)
+          return finish(
+            failed(
+              'control.no-script',
+              `${PROGRAMS.script} is not on this machine`,
+              'slip shell -T does without a terminal',
+            ),
+          );
         recordShell(system, userName(admitted.uid), request.command);
         return runSession(system, admitted, connection, request, shellProgram(request));
       }
