@@ -41,8 +41,7 @@ export function initrdFiles(inputs: InitrdInputs): TreeEntry[] {
     ...programs,
     ...APPLETS.map((name) => link(`/usr/bin/${name}`, 'busybox')),
     file('/etc/slipway/boot.conf', bootConf(inputs)),
-    file('/etc/slipway/partition', bootScript('partition')),
-    file('/etc/slipway/failure', bootScript('failure')),
+    ...['disk', 'partition', 'failure'].map((name) => file(`/etc/slipway/${name}`, bootScript(name))),
     file(
       '/etc/slipway/hardware',
       hardwareFunction('first_disks', FIRST_DISKS, inputs.modules) +
