@@ -1,6 +1,19 @@
 import { defineConfig } from 'vitest/config';
 
-// Three projects: `unit` ends within a minute; `build` makes whole images; `boot` starts real machines.
+// Three projects: `unit` ends within a minute; `integration` makes whole images, asks the real archive, runs the machine's programs in
+// namespaces; `boot` starts real machines.
+const INTEGRATION = [
+  'test/builder/build/**/*.test.ts',
+  'test/builder/debian/archive.test.ts',
+  'test/builder/disk/**/*.test.ts',
+  'test/builder/lock/update.test.ts',
+  'test/builder/oci/crun.test.ts',
+  'test/builder/oci/registry.test.ts',
+  'test/cli/lock.test.ts',
+  'test/host/slip/**/*.test.ts',
+  'test/host/slipd/real.test.ts',
+];
+
 export default defineConfig({
   test: {
     // One machine a core.
@@ -11,14 +24,14 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/boot/**', 'test/builder/build/**'],
+          exclude: ['test/boot/**', ...INTEGRATION],
           testTimeout: 30_000,
         },
       },
       {
         test: {
-          name: 'build',
-          include: ['test/builder/build/**/*.test.ts'],
+          name: 'integration',
+          include: INTEGRATION,
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },

@@ -11,6 +11,8 @@ const BASE: readonly PackageSelection[] = [
   { name: 'crun', files: ['/usr/bin/crun'] },
   // The monitor of each container, which outlives slipd, and its log writer.
   { name: 'runit', files: ['/usr/bin/runsv', '/usr/bin/svlogd'] },
+  // Gives `slip shell` a terminal of its own (crun's relay of terminals loses output under bursts).
+  { name: 'bsdutils', files: ['/usr/bin/script'] },
   // Opens the root in the initrd.
   { name: 'dmsetup', files: ['/usr/sbin/dmsetup'] },
   // Checks and grows the state partition; takes the protection off a firmware variable that is to go.
