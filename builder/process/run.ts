@@ -29,6 +29,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     env: processEnvironment(options.environment),
     extendEnv: false,
     encoding: 'buffer',
+    stripFinalNewline: false,
     reject: false,
     maxBuffer: 512 * 1024 * 1024,
     timeout: options.timeoutMs ?? 600_000,
