@@ -39,10 +39,13 @@ export async function prepareSsh(
   options: { readonly key: SshKey; readonly port: number; readonly user: string },
 ): Promise<SshAccess> {
   const knownHosts = join(directory, 'known_hosts');
-  const scanned = await run(['ssh-keyscan', '-T', '30', '-t', 'ed25519', '-p', String(options.port), '127.0.0.1'], {
-    timeoutMs: 60_000,
-    hint: INSTALL,
-  });
+  const scanned = await run(
+    ['ssh-keyscan', '-T', '30', '-t', 'ed25519', '-p', String(options.port), '127.0.0.1'],
+    {
+      timeoutMs: 60_000,
+      hint: INSTALL,
+    },
+  );
   if (scanned.stdout.length === 0) {
     throw new SlipwayError('lab.no-ssh', `nothing speaks SSH on port ${options.port}`);
   }

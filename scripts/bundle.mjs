@@ -17,7 +17,9 @@ const node = {
   chunkNames: 'chunks/[name]-[hash]',
   sourcemap: 'linked',
   // Bundled CommonJS packages call require().
-  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
 };
 
 // QuickJS 2025-04-26 understands ES2023; `std` and `os` are its own modules.
