@@ -26,7 +26,7 @@ import { describeArtifacts } from './artifacts.ts';
 import type { Manifest } from './manifest.ts';
 import { minMemoryMiB } from './memory.ts';
 import { chosenModules } from './modules.ts';
-import { programPaths } from './programs.ts';
+import { ownFilePaths } from '../own-files.ts';
 import { rootTree } from './root.ts';
 import { packagesServed } from './served.ts';
 
@@ -56,9 +56,9 @@ export async function buildImage(image: ImageDefinition, options: BuildOptions):
   const base = `${image.name}_${image.version}`;
   const keySet = image.profiles.includes('debug') ? keys.sets.debug : keys.sets.release;
   const definition = { image, architecture: lock.architecture };
-  const inputFiles = [...new Set([...image.sources, ...ownFilePaths(image)])];
+  const inputFiles = [...new Set([...image.sources, ...namedFiles(image)])];
   const definitionDigest = await contentDigest(inputFiles, image.file);
-  const key = await buildKey([...inputFiles, ...programPaths()], {
+  const key = await buildKey([...inputFiles, ...ownFilePaths()], {
     definition,
     lock: formatLock(lock),
     signer: digest(keySet.signer.certificate),
@@ -189,7 +189,7 @@ export async function buildImage(image: ImageDefinition, options: BuildOptions):
 }
 
 /** Files that the image's and the services' `files` and profiles name, beside what was read to make the definition. */
-function ownFilePaths(image: ImageDefinition): string[] {
+function namedFiles(image: ImageDefinition): string[] {
   const files = [...image.host.files, ...image.services.flatMap((service) => service.files)];
   const profiles = image.services
     .map((service) => service.securityOpt.seccomp)

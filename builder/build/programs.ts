@@ -1,10 +1,9 @@
 /** The machine's own programs, bundled from host/ for QuickJS beforehand (scripts/bundle.mjs). */
-import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { MACHINE_PATHS } from '../../spec/machine.ts';
 import { SlipwayError } from '../../spec/error.ts';
+import { slipwayRoot } from '../own-files.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { textFile } from '../tree/skeleton.ts';
 
@@ -19,24 +18,6 @@ export async function programFiles(): Promise<TreeEntry[]> {
   );
   const slip = `#!/bin/sh\nexec /usr/bin/qjs -m ${MACHINE_PATHS.programs}/slip.js "$@"\n`;
   return [...programs, textFile('/usr/bin/slip', slip, 'slipway', 0o755)];
-}
-
-/** The folder of Slipway's own package: where dist/ and images/ are. */
-export function slipwayRoot(): string {
-  let directory = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(directory, 'package.json')) && directory !== '/') directory = dirname(directory);
-  return directory;
-}
-
-/** Every file of Slipway's own that goes into an image. */
-export function programPaths(): string[] {
-  const boot = join(slipwayRoot(), 'host/boot');
-  return [
-    ...PROGRAMS.map(programPath),
-    ...readdirSync(boot)
-      .sort()
-      .map((name) => join(boot, name)),
-  ];
 }
 
 function programPath(name: string): string {

@@ -1,9 +1,7 @@
 /** What of the host's root is there to start and stop the machine: inittab, scripts, accounts, the links of /etc. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ImageDefinition } from '../../spec/image.ts';
 import { MACHINE_PATHS } from '../../spec/machine.ts';
-import { slipwayRoot } from '../build/programs.ts';
+import { bootScript } from '../own-files.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { textFile } from '../tree/skeleton.ts';
 
@@ -45,11 +43,6 @@ export function bootFiles(image: ImageDefinition): TreeEntry[] {
       target: `${MACHINE_PATHS.generatedEtc}/${name}`,
     })),
   ];
-}
-
-/** A file of host/boot/, as it is. */
-export function bootScript(name: string): string {
-  return readFileSync(join(slipwayRoot(), 'host/boot', name), 'utf8');
 }
 
 function inittab(image: ImageDefinition, debug: boolean): string {

@@ -2,7 +2,7 @@
 import type { ImageDefinition, PackageSelection } from '../../spec/image.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { textFile } from '../tree/skeleton.ts';
-import { bootScript } from './boot-files.ts';
+import { bootScript } from '../own-files.ts';
 import { hardwareFunction } from './hardware.ts';
 import {
   EFI_MODULES,
