@@ -75,6 +75,21 @@ describe('a machine from images/minimal.yaml with 256 MB of memory', { timeout: 
     expect(await ssh(access, 'md5sum', 'x'.repeat(1_000_000))).toContain('ec78dbd963d2fc01e51176ed4dec299e');
   });
 
+  test('a terminal works, and `slip shell` in it is root on the host, with its size and exit status', async () => {
+    // script gives ssh a terminal of 100 by 30; -tt asks for one on the other side.
+    const inner = `stty size; id -u; [ $(readlink /proc/self/ns/mnt) = $(readlink /proc/1/ns/mnt) ] && echo host$((40+2)); exit 5`;
+    const command = `stty rows 30 cols 100; ${access.command.join(' ')} -tt slip shell`;
+    const { stdout } = await run(
+      ['script', '--quiet', '--return', '--command', `${command}; echo code=$?`, '/dev/null'],
+      { input: `${inner}\n`, timeoutMs: 60_000 },
+    );
+    const text = stdout.toString('utf8');
+    expect(text).toMatch(/^30 100\r?$/m);
+    expect(text).toMatch(/^0\r?$/m);
+    expect(text).toMatch(/^host42\r?$/m);
+    expect(text).toMatch(/code=5/);
+  });
+
   test('no password and no other key works', async () => {
     const stranger = await sshKey(join(WORK, 'ssh', 'stranger'));
     const attempt = (options: readonly string[]): Promise<unknown> =>
@@ -107,7 +122,7 @@ describe('a machine from images/minimal.yaml with 256 MB of memory', { timeout: 
     await machine.waitForEvent('RESET', HEALTHY_LIMIT_MS, seen);
     const again = await machine.waitForReport('healthy', HEALTHY_LIMIT_MS);
     expect(again.status.problems).toEqual([]);
-    expect(await ssh(access, 'echo still here')).toBe('still here');
+    expect(await ssh(access, 'echo still here')).toBe('still here\n');
   });
 
   test('it shuts down cleanly: the state partition needs no replay', async () => {
