@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { SlipwayError } from '../../spec/error.ts';
 import { cachedDirectory } from '../cache/directory.ts';
 import { run } from '../process/run.ts';
+import { sourceDigest } from '../tree/deduplicate.ts';
 import type { FileSource, TreeEntry } from '../tree/entry.ts';
 import { readSource } from './cpio.ts';
 import { moduleName, readModuleInfo, type ModuleInfo } from './modinfo.ts';
@@ -161,9 +162,7 @@ async function unpack(
     const entry = packed.get(name);
     return entry === undefined ? [] : [{ name, ...entry }];
   });
-  const digests = files.map(({ source }) =>
-    source.kind === 'path' ? source.sha256 : createHash('sha256').update(source.bytes).digest('hex'),
-  );
+  const digests = files.map(({ source }) => sourceDigest(source));
   const directory = await cachedDirectory('modules', { release, digests }, async (temporary) => {
     await mkdir(temporary, { recursive: true });
     await Promise.all(

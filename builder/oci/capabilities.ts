@@ -1,43 +1,11 @@
 /** Docker's capability rules: a default set of 14, `cap_add`, `cap_drop`, `ALL`, `privileged`. */
 import { SlipwayError } from '../../spec/error.ts';
+import { CAPABILITIES } from '../../spec/names.ts';
 import type { ServiceDefinition } from '../../spec/service.ts';
 import type { OciCapabilities } from './runtime-spec.ts';
 
 /** Linux 6.12's capabilities in the kernel's order (linux/capability.h). */
-export const ALL_CAPABILITIES: readonly string[] = [
-  ...['CHOWN', 'DAC_OVERRIDE', 'DAC_READ_SEARCH', 'FOWNER', 'FSETID', 'KILL', 'SETGID', 'SETUID', 'SETPCAP'],
-  ...[
-    'LINUX_IMMUTABLE',
-    'NET_BIND_SERVICE',
-    'NET_BROADCAST',
-    'NET_ADMIN',
-    'NET_RAW',
-    'IPC_LOCK',
-    'IPC_OWNER',
-  ],
-  ...[
-    'SYS_MODULE',
-    'SYS_RAWIO',
-    'SYS_CHROOT',
-    'SYS_PTRACE',
-    'SYS_PACCT',
-    'SYS_ADMIN',
-    'SYS_BOOT',
-    'SYS_NICE',
-  ],
-  ...[
-    'SYS_RESOURCE',
-    'SYS_TIME',
-    'SYS_TTY_CONFIG',
-    'MKNOD',
-    'LEASE',
-    'AUDIT_WRITE',
-    'AUDIT_CONTROL',
-    'SETFCAP',
-  ],
-  ...['MAC_OVERRIDE', 'MAC_ADMIN', 'SYSLOG', 'WAKE_ALARM', 'BLOCK_SUSPEND', 'AUDIT_READ', 'PERFMON', 'BPF'],
-  ...['CHECKPOINT_RESTORE'],
-].map((name) => `CAP_${name}`);
+export const ALL_CAPABILITIES: readonly string[] = CAPABILITIES.map((name) => `CAP_${name}`);
 
 /** What Docker gives a container that asks for nothing. */
 export const DEFAULT_CAPABILITIES: readonly string[] = [

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { SlipwayError } from '../../spec/error.ts';
 import type { FileEntry } from '../../spec/image.ts';
+import { sourceDigest } from './deduplicate.ts';
 import type { TreeEntry } from './entry.ts';
 import { mergedUsr } from './package-index.ts';
 
@@ -48,13 +49,7 @@ export function treeDigest(entries: readonly TreeEntry[]): string {
   for (const entry of entries) {
     const { path, mode, uid, gid, type } = entry;
     const content =
-      entry.type === 'file'
-        ? entry.source.kind === 'path'
-          ? entry.source.sha256
-          : createHash('sha256').update(entry.source.bytes).digest('hex')
-        : entry.type === 'directory'
-          ? ''
-          : entry.target;
+      entry.type === 'file' ? sourceDigest(entry.source) : entry.type === 'directory' ? '' : entry.target;
     hash.update(`${type}\0${path}\0${mode}\0${uid}\0${gid}\0${content}\n`);
   }
   return hash.digest('hex');
