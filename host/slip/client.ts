@@ -1,6 +1,6 @@
 /** The client's side of host/control/protocol.ts. */
 import { CONTROL, type Reply, type Request } from '../control/protocol.ts';
-import type { System } from '../system/system.ts';
+import type { System } from '../../system/system.ts';
 
 /** Why a request could not be made, or was refused; `slip` prints it and exits 1. */
 export interface Failure {

@@ -1,5 +1,5 @@
 /** `slip`: the machine's own command. */
-import { createQuickJsSystem } from '../system/quickjs.ts';
+import { createQuickJsSystem } from '../../system/quickjs.ts';
 import { runSlip } from './slip.ts';
 
 runSlip(createQuickJsSystem());

@@ -1,5 +1,5 @@
 /** What `slip` says: text for people, JSON for programs, and how it ends. */
-import type { System } from '../system/system.ts';
+import type { System } from '../../system/system.ts';
 import type { Failure } from './client.ts';
 
 export type OutputFormat = 'text' | 'json';

@@ -2,7 +2,7 @@
  * Output on its way to a terminal, with room between: the source is always read at once, however slow the terminal is, as crun (1.21 to
  * 1.28) loses what it cannot write at once. Only past a limit the source has to wait.
  */
-import type { System } from '../system/system.ts';
+import type { System } from '../../system/system.ts';
 
 const CHUNK_BYTES = 65536;
 const LIMIT_BYTES = 32 * 1024 * 1024;

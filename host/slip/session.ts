@@ -1,6 +1,6 @@
 /** A command on the other side of slipd, tied to this process's terminal or to its three streams. */
 import { CONTROL, type Request, type Session } from '../control/protocol.ts';
-import type { System } from '../system/system.ts';
+import type { System } from '../../system/system.ts';
 import { ask, type Exchange } from './client.ts';
 import { fail } from './output.ts';
 import { startRelay } from './relay.ts';

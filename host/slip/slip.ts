@@ -1,5 +1,5 @@
 /** From arguments to a subcommand of the table. */
-import type { System } from '../system/system.ts';
+import type { System } from '../../system/system.ts';
 import { parseArguments } from './arguments.ts';
 import type { Command } from './command.ts';
 import { restartCommand, startCommand, stopCommand } from './commands/control.ts';

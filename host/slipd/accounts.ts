@@ -4,7 +4,7 @@
  */
 import type { MachineDescription, PreparedDirectory } from '../../spec/machine.ts';
 import { MACHINE_PATHS } from '../../spec/machine.ts';
-import type { System } from '../system/system.ts';
+import type { System } from '../../system/system.ts';
 import { PATHS } from './paths.ts';
 
 export const OPERATORS_GROUP = 'operators';

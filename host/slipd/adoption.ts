@@ -1,6 +1,6 @@
 /** A new slipd takes over what an earlier one of this boot left: its memory, and the containers that run on. */
 import type { MachineDescription } from '../../spec/machine.ts';
-import type { System } from '../system/system.ts';
+import type { System } from '../../system/system.ts';
 import { monitorFacts } from './monitor.ts';
 import { PATHS } from './paths.ts';
 import { startHealth } from './plan/health.ts';

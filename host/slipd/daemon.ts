@@ -1,8 +1,8 @@
 /** The shell around plan/: gathers what happened, asks what to do, does it, remembers it, sleeps until the next thing. */
 import type { MachineDescription } from '../../spec/machine.ts';
 import { MACHINE_PATHS } from '../../spec/machine.ts';
-import { signalNumber } from '../system/signals.ts';
-import type { System } from '../system/system.ts';
+import { signalNumber } from '../../system/signals.ts';
+import type { System } from '../../system/system.ts';
 import { writeAccounts } from './accounts.ts';
 import { adopt, loadMemory } from './adoption.ts';
 import { endLeftovers } from './control/leftovers.ts';

@@ -1,6 +1,6 @@
 /** Directories with their owner and mode: made where missing, corrected where different, untouched (and no program started) where right. */
 import type { PreparedDirectory } from '../../spec/machine.ts';
-import type { System } from '../system/system.ts';
+import type { System } from '../../system/system.ts';
 import { ENVIRONMENT, PROGRAMS } from './paths.ts';
 
 /** Calls `done` with what could not be made. */

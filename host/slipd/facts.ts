@@ -1,6 +1,6 @@
 /** What the machine says of itself: boot, memory, control groups. */
 import type { MachineDescription, MachineStatus } from '../../spec/machine.ts';
-import type { System } from '../system/system.ts';
+import type { System } from '../../system/system.ts';
 import { monitorFacts } from './monitor.ts';
 import { PATHS } from './paths.ts';
 import type { MachineFacts } from './plan/status.ts';

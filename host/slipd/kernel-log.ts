@@ -2,7 +2,7 @@
  * Out-of-memory kills, from the kernel's log: a container's own counters are gone with its control group before anybody could read
  * them. The log is read from its beginning, so that a new slipd knows what happened while there was none.
  */
-import type { System } from '../system/system.ts';
+import type { System } from '../../system/system.ts';
 import { PATHS } from './paths.ts';
 
 export interface OutOfMemoryKill {

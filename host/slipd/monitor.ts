@@ -7,7 +7,7 @@
  * `run-number` what slipd asked for last; `pid` the container's first process, written by crun once it runs
  */
 import { MACHINE_PATHS, type MachineService } from '../../spec/machine.ts';
-import type { System } from '../system/system.ts';
+import type { System } from '../../system/system.ts';
 import { ENVIRONMENT, PATHS, PROGRAMS } from './paths.ts';
 import type { MonitorFacts } from './plan/observe.ts';
 

@@ -1,6 +1,6 @@
 /** The last thing slipd does: tell who listens, then tell init. */
 import type { MachineDescription } from '../../spec/machine.ts';
-import type { System } from '../system/system.ts';
+import type { System } from '../../system/system.ts';
 import { monitorFacts } from './monitor.ts';
 import { PATHS } from './paths.ts';
 import type { PowerAction } from './plan/memory.ts';

@@ -1,6 +1,6 @@
 /** One health check: the command inside the container, its time limit, and the end of everything it started. */
 import type { HealthCheck } from '../../spec/machine.ts';
-import type { System } from '../system/system.ts';
+import type { System } from '../../system/system.ts';
 import { ENVIRONMENT, PATHS, PROGRAMS } from './paths.ts';
 
 const SIGKILL = 9;

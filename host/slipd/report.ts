@@ -1,6 +1,6 @@
 /** Reports for whoever runs this machine: JSON lines on a virtio-serial port, where the hypervisor offers it. */
 import { REPORT_PORT, type MachineReport } from '../../spec/machine.ts';
-import type { System } from '../system/system.ts';
+import type { System } from '../../system/system.ts';
 import { PATHS } from './paths.ts';
 
 export interface Reporter {

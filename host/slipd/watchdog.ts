@@ -3,7 +3,7 @@
  * closes it with the magic character: when slipd goes and does not come back, the machine restarts.
  */
 import type { MachineStatus } from '../../spec/machine.ts';
-import type { System } from '../system/system.ts';
+import type { System } from '../../system/system.ts';
 import { PATHS } from './paths.ts';
 
 /** A sixth of the timeout that the initrd sets. */

@@ -3,7 +3,7 @@
  * through rotations without losing a line. Works on bytes: the runtime is slow with text.
  */
 import type { Command } from '../command.ts';
-import type { System } from '../../system/system.ts';
+import type { System } from '../../../system/system.ts';
 
 const CHUNK_BYTES = 65536;
 const POLL_MS = 200;

@@ -1,6 +1,6 @@
 /** From a file that anybody of `operators` may have put there to a request by a known caller: nothing about it is believed. */
 import { CONTROL, LIMITS, parseRequest, type Request } from '../../control/protocol.ts';
-import type { System } from '../../system/system.ts';
+import type { System } from '../../../system/system.ts';
 
 export interface Admitted {
   readonly id: string;

@@ -1,6 +1,6 @@
 /** One client, from its request to its end: replies to it, hears it, and notices its death. */
 import type { Reply } from '../../control/protocol.ts';
-import type { System } from '../../system/system.ts';
+import type { System } from '../../../system/system.ts';
 import { openFifo, sweep, type Admitted } from './admission.ts';
 
 export interface Connection {

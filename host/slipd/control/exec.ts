@@ -1,6 +1,6 @@
 /** `slip exec`: a command in a running container, with the container's own environment. */
 import { MACHINE_PATHS } from '../../../spec/machine.ts';
-import type { System } from '../../system/system.ts';
+import type { System } from '../../../system/system.ts';
 import { PROGRAMS } from '../paths.ts';
 import type { SessionProgram } from './session.ts';
 

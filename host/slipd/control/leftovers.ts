@@ -2,7 +2,7 @@
  * Commands that ran for clients of a slipd that was killed: their clients know already that it went away, and a terminal cannot serve
  * two masters. What was started is written down, and ended by the next slipd.
  */
-import type { System } from '../../system/system.ts';
+import type { System } from '../../../system/system.ts';
 import { PATHS } from '../paths.ts';
 
 const SIGHUP = 1;

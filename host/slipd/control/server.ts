@@ -6,7 +6,7 @@ import {
   type MachineStatus,
   type PreparedDirectory,
 } from '../../../spec/machine.ts';
-import type { System } from '../../system/system.ts';
+import type { System } from '../../../system/system.ts';
 import { OPERATORS_GROUP } from '../accounts.ts';
 import { ENVIRONMENT, PROGRAMS } from '../paths.ts';
 import type { Event } from '../plan/memory.ts';

@@ -1,6 +1,6 @@
 /** A program that runs for a client: in a container, as a log reader, or as a root shell of the host. */
 import type { Session } from '../../control/protocol.ts';
-import type { System } from '../../system/system.ts';
+import type { System } from '../../../system/system.ts';
 import { ENVIRONMENT } from '../paths.ts';
 import { openCommandEnd, openTerminal, type Admitted } from './admission.ts';
 import type { Connection } from './connection.ts';

@@ -4,7 +4,7 @@
  * output when the reader is slower: https://github.com/containers/crun/issues/2207.) Every use is written down.
  */
 import { MACHINE_PATHS } from '../../../spec/machine.ts';
-import type { System } from '../../system/system.ts';
+import type { System } from '../../../system/system.ts';
 import { PROGRAMS } from '../paths.ts';
 import type { SessionProgram } from './session.ts';
 

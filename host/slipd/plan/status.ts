@@ -6,7 +6,7 @@ import type {
   ServiceState,
   ServiceStatus,
 } from '../../../spec/machine.ts';
-import { signalName } from '../../system/signals.ts';
+import { signalName } from '../../../system/signals.ts';
 import { badGates } from './gates.ts';
 import type { Memory, ServiceMemory } from './memory.ts';
 import { blockedBy, hasCompleted } from './order.ts';

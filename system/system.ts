@@ -76,6 +76,10 @@ export interface System {
   /** How many bytes were taken; `again` when none could be; `failed` on an error. */
   write(fd: number, bytes: Uint8Array): number | 'again' | 'failed';
   /** `undefined` takes the handler away. */
+  /** Up to `maxBytes` from `offset` of a file or block device; empty behind its end. */
+  readAt(fd: number, offset: number, maxBytes: number): Uint8Array | 'failed';
+  /** Writes all of it at `offset`; false when the medium took less, or failed. */
+  writeAt(fd: number, offset: number, bytes: Uint8Array): boolean;
   onReadable(fd: number, handler: (() => void) | undefined): void;
   onWritable(fd: number, handler: (() => void) | undefined): void;
   /** Both ends of a new pipe. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeUtf8, encodeUtf8 } from '../../../host/system/utf8.ts';
+import { decodeUtf8, encodeUtf8 } from '../../system/utf8.ts';
 
 test('text is encoded as everybody does', () => {
   fc.assert(

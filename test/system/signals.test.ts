@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { expect, test } from 'vitest';
-import { signalName, signalNumber } from '../../../host/system/signals.ts';
+import { signalName, signalNumber } from '../../system/signals.ts';
 
 test('names and numbers are those of Linux', () => {
   for (const [name, number] of Object.entries(constants.signals))

@@ -13,6 +13,7 @@ interface QuickJsOs {
   close(fd: number): number;
   read(fd: number, buffer: ArrayBufferLike, offset: number, length: number): number;
   write(fd: number, buffer: ArrayBufferLike, offset: number, length: number): number;
+  seek(fd: number, offset: number, whence: number): number;
   isatty(fd: number): boolean;
   remove(path: string): number;
   rename(from: string, to: string): number;
@@ -192,6 +193,17 @@ export function createQuickJsSystem(): System {
       if (count >= 0) return count;
       return count === -EAGAIN ? 'again' : 'failed';
     },
+    readAt: (fd, offset, maxBytes) => {
+      if (os.seek(fd, offset, std.SEEK_SET) < 0) return 'failed';
+      const bytes = new Uint8Array(maxBytes);
+      let length = 0;
+      for (let count = 1; count > 0 && length < maxBytes; length += Math.max(count, 0)) {
+        count = os.read(fd, bytes.buffer, length, maxBytes - length);
+        if (count < 0) return 'failed';
+      }
+      return bytes.subarray(0, length);
+    },
+    writeAt: (fd, offset, bytes) => os.seek(fd, offset, std.SEEK_SET) >= 0 && writeAll(fd, bytes),
     onReadable: (fd, handler) => os.setReadHandler(fd, handler ?? null),
     onWritable: (fd, handler) => os.setWriteHandler(fd, handler ?? null),
     pipe: () => {
