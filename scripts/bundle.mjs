@@ -1,5 +1,6 @@
 // Bundles TypeScript into dist/: the `slipway` command for Node, and the machine's programs for QuickJS.
 import { build } from 'esbuild';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 
@@ -25,7 +26,16 @@ const node = {
 // QuickJS 2025-04-26 understands ES2023; `std` and `os` are its own modules.
 const quickjs = {
   entryPoints: Object.fromEntries(
-    ['slipd', 'slip', 'partition', 'verity'].map((name) => [name, join(root, `host/${name}/main.ts`)]),
+    Object.entries({
+      slipd: 'host/slipd/main.ts',
+      slip: 'host/slip/main.ts',
+      partition: 'host/partition/main.ts',
+      verity: 'host/verity/main.ts',
+      update: 'updater/device/main.ts',
+      poll: 'updater/device/poll.ts',
+    })
+      .map(([name, path]) => [name, join(root, path)])
+      .filter(([, path]) => existsSync(path)),
   ),
   outdir: join(root, 'dist/host'),
   platform: 'neutral',
