@@ -30,9 +30,11 @@ export function readFacts(
 /** What the boot scripts found wrong; such a boot is never a good one. */
 export function bootProblems(system: System): readonly string[] {
   const tampered = bootFile(system, 'tampered');
+  const disk = bootFile(system, 'disk-problem');
   const state = bootFile(system, 'state-problem');
   return [
     ...(tampered === undefined ? [] : [`tampered: ${tampered || 'the command line is not the signed one'}`]),
+    ...(disk === undefined ? [] : [`disk: ${disk || 'the partition table could not be adapted'}`]),
     ...(state === undefined ? [] : [`state: ${state || 'the state partition is not in use'}`]),
   ];
 }
