@@ -90,7 +90,8 @@ export async function buildImage(image: ImageDefinition, options: BuildOptions):
     }
   });
   const verity = await progress.step('verity', () =>
-    makeVerity(rootPath, verityPath, { toolbox: inputs.toolbox, salt: digest(`verity-salt ${identity}`) }),
+    // One salt for all versions of an image: a block has the same digest in each, and an update finds what it has by the trees alone.
+    makeVerity(rootPath, verityPath, { toolbox: inputs.toolbox, salt: digest(`verity-salt ${image.name}`) }),
   );
   const efi = { amd64: 'x64', arm64: 'aa64' }[image.architecture];
   const systemdBoot = (name: string): Promise<Buffer> =>

@@ -9,7 +9,7 @@ import { slotUuid, slotUuidPatch } from './superblock.ts';
 
 export interface VerityOptions {
   readonly toolbox: Toolbox;
-  /** 64 hexadecimal digits; derived from the inputs, so that the same root has the same tree. */
+  /** 64 hexadecimal digits; derived from what does not change between builds, so that the same root has the same tree. */
   readonly salt: string;
 }
 
