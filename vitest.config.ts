@@ -9,9 +9,11 @@ const INTEGRATION = [
   'test/builder/lock/update.test.ts',
   'test/builder/oci/crun.test.ts',
   'test/builder/oci/registry.test.ts',
+  'test/builder/sbom/**/*.test.ts',
   'test/cli/lock.test.ts',
   'test/host/slip/**/*.test.ts',
   'test/host/slipd/real.test.ts',
+  'test/lab/machine.test.ts',
 ];
 
 export default defineConfig({

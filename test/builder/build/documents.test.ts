@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { Ajv } from 'ajv';
 import { readLock } from '../../../builder/lock/lock-file.ts';
 import type { Manifest } from '../../../builder/build/manifest.ts';
 import { buildTestImage, WORK } from '../../boot/image.ts';
@@ -15,70 +14,10 @@ interface Spdx {
     readonly SPDXID: string;
     readonly name: string;
     readonly versionInfo: string;
-    readonly licenseDeclared?: string;
     readonly checksums: readonly { readonly algorithm: string; readonly checksumValue: string }[];
     readonly comment?: string;
   }[];
-  readonly relationships: readonly { readonly spdxElementId: string; readonly relatedSpdxElement: string }[];
-  readonly hasExtractedLicensingInfos?: readonly { readonly licenseId: string }[];
 }
-
-/** What SPDX 2.3 requires (clauses 6, 7, 10, 11), and the form of its identifiers. */
-const ID = { type: 'string', pattern: '^SPDXRef-[A-Za-z0-9.-]+$' };
-const SPDX_SCHEMA = {
-  type: 'object',
-  required: ['spdxVersion', 'dataLicense', 'SPDXID', 'name', 'documentNamespace', 'creationInfo', 'packages'],
-  properties: {
-    spdxVersion: { const: 'SPDX-2.3' },
-    dataLicense: { const: 'CC0-1.0' },
-    SPDXID: { const: 'SPDXRef-DOCUMENT' },
-    documentNamespace: { type: 'string', pattern: '^[a-z]+:[^#]+$' },
-    creationInfo: {
-      type: 'object',
-      required: ['created', 'creators'],
-      properties: {
-        created: { type: 'string', pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ$' },
-        creators: {
-          type: 'array',
-          minItems: 1,
-          items: { type: 'string', pattern: '^(Tool|Person|Organization): .+' },
-        },
-      },
-    },
-    packages: {
-      type: 'array',
-      minItems: 10,
-      items: {
-        type: 'object',
-        required: ['SPDXID', 'name', 'downloadLocation'],
-        properties: {
-          SPDXID: ID,
-          filesAnalyzed: { const: false },
-          checksums: {
-            type: 'array',
-            items: {
-              type: 'object',
-              required: ['algorithm', 'checksumValue'],
-              properties: {
-                algorithm: { const: 'SHA256' },
-                checksumValue: { type: 'string', pattern: '^[0-9a-f]{64}$' },
-              },
-            },
-          },
-          supplier: { type: 'string', pattern: '^(Person|Organization): .+|^NOASSERTION$' },
-        },
-      },
-    },
-    relationships: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['spdxElementId', 'relationshipType', 'relatedSpdxElement'],
-        properties: { spdxElementId: ID, relatedSpdxElement: ID },
-      },
-    },
-  },
-};
 
 function document<T>(name: string): T {
   return JSON.parse(readFileSync(join(OUTPUT, name), 'utf8')) as T;
@@ -86,22 +25,6 @@ function document<T>(name: string): T {
 
 beforeAll(async () => {
   await buildTestImage('images/minimal.yaml');
-});
-
-test('the SBOM has the form of SPDX 2.3, and its identifiers hang together', () => {
-  const sbom = document<Spdx>('minimal_1.0.0.spdx.json');
-  const validate = new Ajv({ allErrors: true }).compile(SPDX_SCHEMA);
-  expect(validate(sbom), JSON.stringify(validate.errors)).toBe(true);
-  const ids = new Set(['SPDXRef-DOCUMENT', ...sbom.packages.map(({ SPDXID }) => SPDXID)]);
-  expect(ids.size).toBe(sbom.packages.length + 1);
-  expect(sbom.relationships.every((r) => ids.has(r.spdxElementId) && ids.has(r.relatedSpdxElement))).toBe(
-    true,
-  );
-  const declared = new Set((sbom.hasExtractedLicensingInfos ?? []).map(({ licenseId }) => licenseId));
-  const used = sbom.packages.flatMap(
-    ({ licenseDeclared }) => licenseDeclared?.match(/LicenseRef-[\w.-]+/g) ?? [],
-  );
-  expect(used.filter((id) => !declared.has(id))).toEqual([]);
 });
 
 test('the SBOM names every package that gave a file, as the lock pins it, with what it serves', async () => {
