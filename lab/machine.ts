@@ -7,12 +7,13 @@ import { dirname, join } from 'node:path';
 import { run } from '../builder/process/run.ts';
 import { SlipwayError } from '../spec/error.ts';
 import type { MachineReport } from '../spec/machine.ts';
-import { startChild, type ChildExit } from './child.ts';
+import { startChild, type Child, type ChildExit } from './child.ts';
 import { consoleTail, scanConsole, type ConsoleFinding } from './console.ts';
 import { listenOnce, readLines } from './lines.ts';
 import { writeVariableStore, type FirmwareVariable, type SecureBootVariables } from './ovmf-vars.ts';
 import { openQmp, type Qmp, type QmpEvent } from './qmp.ts';
 import { qemuCommand, SSH_PORT, type Accelerator, type DiskBus, type DiskOptions } from './qemu.ts';
+import { notStarted } from './not-started.ts';
 import { openSignals } from './signals.ts';
 import { labToolbox, type Toolbox } from './toolbox.ts';
 
@@ -134,11 +135,6 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       }),
     );
   });
-  const startFailed = child.exited.then((exit) => {
-    throw new SlipwayError('lab.qemu', `QEMU did not start: ${exit.stderr}`);
-  });
-  startFailed.catch(() => undefined);
-
   let keyboard: Socket | undefined;
   void sockets.console.connected.then((socket) => {
     keyboard = socket;
@@ -155,13 +151,21 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       signals.notify();
     });
   });
-  const qmpSocket = await Promise.race([sockets.qmp.connected, startFailed]);
-  const qmp = await openQmp(qmpSocket, (event) => {
-    events.push(event);
-    if (event.event === 'RESET') bootStart = reports.length;
-    signals.notify();
+  const connect = async (): Promise<{ qmp: Qmp; forwarded: Map<number, number> }> => {
+    const qmp = await openQmp(await Promise.race([sockets.qmp.connected, early(child)]), (event) => {
+      events.push(event);
+      if (event.event === 'RESET') bootStart = reports.length;
+      signals.notify();
+    });
+    return { qmp, forwarded: parseForwards(await qmp.monitor('info usernet')) };
+  };
+  const { qmp, forwarded } = await connect().catch(async (cause: unknown) => {
+    // QEMU connects before it opens its disks and ports: what is wrong with those stands in its last words alone.
+    child.kill();
+    const { stderr } = await child.exited;
+    await rm(directory, { recursive: true, force: true });
+    throw notStarted(stderr, cause);
   });
-  const forwarded = parseForwards(await qmp.monitor('info usernet'));
 
   const limitText = (limitMs: number): string => `within ${Math.round(limitMs / 1000)} s`;
   const timeout = (what: string, limitMs: number) => (): SlipwayError =>
@@ -262,6 +266,11 @@ async function prepareFirmware(
   const code = join(directory, 'code.fd');
   await copyFile(toolbox.file('/usr/share/OVMF/OVMF_CODE_4M.secboot.fd'), code, constants.COPYFILE_FICLONE);
   return { code, variables };
+}
+
+async function early(child: Child): Promise<never> {
+  const { code } = await child.exited;
+  throw new SlipwayError('lab.qmp', `QEMU ended with ${code ?? 'a signal'}`);
 }
 
 function parseReport(line: string): MachineReport | undefined {
