@@ -1,6 +1,6 @@
 /**
  * What a repository says of its releases: the shapes that its writer (Node) and the machines (QuickJS) share. The whole format, with the files
- * around these, is told in docs/repository-format.md.
+ * around these, is told in docs/repository-format.md. Each has its strict reader beside it: entry.ts, manifest.ts, brake.ts.
  *
  * ```
  * targets.json (TUF, offline keys)   targets: one `release_<image>_<version>_<architecture>.json` for each release, its ReleaseEntry in `custom.slipway`
@@ -9,13 +9,16 @@
  * rollout-<channel>.json (TUF, delegated, online key)   one target, `rollout/<channel>`, its Brake in `custom.slipway`; no file stands behind it
  * ```
  */
+import type { Curve } from './curve.ts';
+import type { Format } from './format.ts';
 
-/** A piecewise linear curve: seconds since `startsAt`, and the fraction of machines (0 to 1) that may have the release by then. Rising; ends at 1. */
-export type Curve = readonly (readonly [afterSeconds: number, fraction: number])[];
+export type { Curve } from './curve.ts';
+export type { Format } from './format.ts';
+export { payloadName, releaseTargetName, rolloutRole, rolloutTargetName } from './names.ts';
 
 /** In targets.json: what a machine must know of a release to judge whether it gets it, before it fetches anything else. */
 export interface ReleaseEntry {
-  readonly format: '1.0';
+  readonly format: Format;
   /** Features that a reader must know; with an unknown one the release is not for it, and it takes a barrier's path instead (decisions.md 22). */
   readonly requires: readonly string[];
   readonly image: string;
@@ -62,7 +65,7 @@ export interface RootContent {
   readonly salt: string;
   readonly full: PayloadReference;
   /** The verity leaf digest of each 4 KiB block, 32 bytes each, one after another: what a machine needs to find out which blocks it has. */
-  readonly blockList: { readonly sha256: string; readonly sizeBytes: number };
+  readonly blockList: FileReference;
   readonly deltas: readonly DeltaReference[];
 }
 
@@ -76,14 +79,14 @@ export interface UkiContent {
   readonly signer: { readonly leaf: string; readonly leafTbs: string; readonly issuer: string };
 }
 
-/** A small file that is fetched whole: the boot loader, a Secure Boot variable. Its name is `<sha256>.payload`. */
+/** A small file that is fetched whole: the boot loader, a Secure Boot variable, a block list. Its name is `<sha256>.payload`. */
 export interface FileReference {
   readonly sha256: string;
   readonly sizeBytes: number;
 }
 
 export interface ReleaseManifest {
-  readonly format: '1.0';
+  readonly format: Format;
   readonly requires: readonly string[];
   readonly image: string;
   readonly version: string;
@@ -105,25 +108,15 @@ export interface ReleaseManifest {
   readonly revokes?: readonly string[];
 }
 
+/** What an operator does to one release. */
+export type BrakeAction =
+  | { readonly action: 'pause' | 'withdraw'; readonly reason: string }
+  /** At most this curve, from this Unix time in seconds on. */
+  | { readonly action: 'slow'; readonly startsAt: number; readonly curve: Curve };
+
 /** What the channel's operator (or fleet coordinator) holds back, signed with the online `rollout` key. It can only slow. */
 export interface Brake {
-  readonly format: '1.0';
-  readonly releases: Readonly<
-    Record<
-      string,
-      | { readonly action: 'pause' | 'withdraw'; readonly reason: string }
-      /** At most this curve, from this time on. */
-      | { readonly action: 'slow'; readonly startsAt: number; readonly curve: Curve }
-    >
-  >;
-}
-
-/** Name of a release's manifest among the targets. */
-export function releaseTargetName(entry: Pick<ReleaseEntry, 'image' | 'version' | 'architecture'>): string {
-  return `release_${entry.image}_${entry.version}_${entry.architecture}.json`;
-}
-
-/** Name under which a payload, block list or small file lies in the repository. */
-export function payloadName(sha256: string): string {
-  return `${sha256}.payload`;
+  readonly format: Format;
+  /** By the release's target name (`releaseTargetName`), or `*` for all of the channel; where both stand, both hold. */
+  readonly releases: Readonly<Record<string, BrakeAction>>;
 }
