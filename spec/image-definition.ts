@@ -9,6 +9,7 @@ import { parseShape } from './shape.ts';
 import { withoutResets } from './service-file.ts';
 import { defineServices } from './service-load.ts';
 import { nearest } from './suggest.ts';
+import { defineUpdate } from './update-definition.ts';
 
 const KERNEL: Readonly<Record<Architecture, string>> = {
   amd64: 'linux-image-cloud-amd64',
@@ -36,6 +37,7 @@ export async function defineImage(
   checkUsers(reading, layers, value);
   const files = await fileEntries(reading, value.host.files, settings, ['host', 'files']);
   checkHostFiles(reading, layers, value);
+  const update = value.update === undefined ? undefined : await defineUpdate(reading, settings, value.update);
   return {
     file: layers.file,
     name: value.name,
@@ -64,6 +66,7 @@ export async function defineImage(
       sshAuthorizedKeys,
     })),
     disk: { sectorSize: value.disk.sector_size, stateSizeBytes: value.disk.state_size },
+    ...(update === undefined ? {} : { update }),
     inputs: value.inputs.map((input, index) =>
       /^https?:\/\//.test(input) ? input : pathFrom(positionAt(settings, ['inputs', index]), input).path,
     ),

@@ -5,6 +5,7 @@ import { NAME, refuse } from './names.ts';
 import { fileSchema, packageSchema } from './package-schema.ts';
 import { durationSchema, sizeSchema } from './quantities.ts';
 import { serviceSchema } from './service-schema.ts';
+import { updateSchema } from './update-schema.ts';
 import { IMAGE_VERSION_HINT, isImageVersion } from './version.ts';
 
 const text = z.string();
@@ -159,6 +160,11 @@ const settings = {
     })
     .prefault({})
     .describe('The disk image.'),
+  update: updateSchema
+    .optional()
+    .describe(
+      'How the machine comes to newer versions. Without it the image holds no updater, and nothing updates it.',
+    ),
   inputs: z
     .array(text.min(1))
     .prefault([])

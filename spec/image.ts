@@ -1,4 +1,5 @@
 import type { ServiceDefinition } from './service.ts';
+import type { ImageUpdate } from './update.ts';
 
 export type Architecture = 'amd64' | 'arm64';
 
@@ -55,6 +56,8 @@ export interface ImageDefinition {
   };
   readonly users: readonly ImageUser[];
   readonly disk: { readonly sectorSize: 512 | 4096; readonly stateSizeBytes: number };
+  /** Without it the machine has no updater. */
+  readonly update?: ImageUpdate;
   readonly inputs: readonly string[];
   /** Profiles that were active when it was read; `debug` signs under the debug CA and adds a console shell. */
   readonly profiles: readonly string[];

@@ -29,6 +29,7 @@ import { chosenModules } from './modules.ts';
 import { ownFilePaths } from '../own-files.ts';
 import { rootTree } from './root.ts';
 import { packagesServed } from './served.ts';
+import { updateFiles, updateRootPath } from './update-files.ts';
 
 export interface BuildOptions {
   readonly lock: LockFile;
@@ -58,7 +59,9 @@ export async function buildImage(image: ImageDefinition, options: BuildOptions):
   const definition = { image, architecture: lock.architecture };
   const inputFiles = [...new Set([...image.sources, ...namedFiles(image)])];
   const definitionDigest = await contentDigest(inputFiles, image.file);
-  const key = await buildKey([...inputFiles, ...ownFilePaths()], {
+  const updater = await updateFiles(image, keys.directory);
+  const updateRoot = updater.length === 0 ? [] : [updateRootPath(keys.directory)];
+  const key = await buildKey([...inputFiles, ...updateRoot, ...ownFilePaths()], {
     definition,
     lock: formatLock(lock),
     signer: digest(keySet.signer.certificate),
@@ -74,7 +77,7 @@ export async function buildImage(image: ImageDefinition, options: BuildOptions):
   const inputs = await openInputs(image, lock, progress);
   const modules = await progress.step('modules', () => chosenModules(image, inputs));
   const root = await progress.step('compose', () =>
-    rootTree(image, inputs, moduleEntries(modules, modules.modules, 'modules')),
+    rootTree(image, inputs, [...moduleEntries(modules, modules.modules, 'modules'), ...updater]),
   );
   const identity = treeDigest(root.entries);
 

@@ -24,7 +24,8 @@ function programPath(name: string): string {
   return join(slipwayRoot(), 'dist/host', name);
 }
 
-async function readProgram(name: string): Promise<string> {
+/** A bundled program as text. Throws `build.not-bundled`. */
+export async function readProgram(name: string): Promise<string> {
   const path = programPath(name);
   try {
     return await readFile(path, 'utf8');

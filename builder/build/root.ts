@@ -14,11 +14,11 @@ export interface RootTree {
   readonly entries: readonly TreeEntry[];
 }
 
-/** `modules`: the kernel's modules as entries of the root. */
+/** `more`: entries of the host's root that come from elsewhere: the kernel's modules, the updater. */
 export async function rootTree(
   image: ImageDefinition,
   inputs: BuildInputs,
-  modules: readonly TreeEntry[],
+  more: readonly TreeEntry[],
 ): Promise<RootTree> {
   const hostFiles = await hostTree(image, inputs.index);
   const hostPathType = typeOnMachine(hostFiles);
@@ -30,7 +30,7 @@ export async function rootTree(
     services.map(({ machine }) => machine),
     inputs.packages.map(({ locked }) => locked),
   );
-  const host = mergeLayers(hostFiles, modules, described);
+  const host = mergeLayers(hostFiles, more, described);
   const all = mergeLayers(
     host,
     services.flatMap(({ entries }) => entries),
