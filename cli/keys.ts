@@ -1,51 +1,101 @@
-/** `slipway keys`: makes and lists the keys that images are signed with. */
+/** `slipway keys`: makes and lists the keys that images and updates are signed with. */
+import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { SlipwayError } from '../spec/error.ts';
 import { initKeys } from '../builder/keys/init.ts';
-import { KEY_SETS, type KeySetName } from '../builder/keys/directory.ts';
+import { KEY_SETS, keysFilePath, type KeySetName } from '../builder/keys/directory.ts';
 import { renewLeaf, type LeafOptions } from '../builder/keys/leaf.ts';
 import { listKeys, type ListedKey } from '../builder/keys/list.ts';
 import { PASSPHRASE_VARIABLE, passphraseSource } from '../builder/keys/passphrase.ts';
+import { initTufKeys, type KeyCount } from '../updater/repository/keys/init.ts';
+import { passphraseLikeOthers } from '../updater/repository/keys/make.ts';
+import type { TufKeyList } from '../updater/repository/keys/list.ts';
+import {
+  positive,
+  renewCommand,
+  revokeCommand,
+  rotateCommand,
+  tufKeyRows,
+  tufKeysOf,
+} from './keys-updates.ts';
 import { askNewPassphrase, askPassphrase } from './passphrase.ts';
 
 const DEFAULT_KEYS_DIRECTORY = process.env['SLIPWAY_KEYS'] ?? 'keys';
 
 export function keysCommand(): Command {
   return new Command('keys')
-    .description('Makes and lists the keys that images are signed with.')
+    .description('Makes, lists and replaces the keys that images and updates are signed with.')
     .addCommand(initCommand())
     .addCommand(listCommand())
-    .addCommand(leafCommand());
+    .addCommand(leafCommand())
+    .addCommand(rotateCommand(DEFAULT_KEYS_DIRECTORY))
+    .addCommand(revokeCommand(DEFAULT_KEYS_DIRECTORY))
+    .addCommand(renewCommand(DEFAULT_KEYS_DIRECTORY));
 }
 
 function initCommand(): Command {
   return new Command('init')
     .description(
-      'Makes Secure Boot keys: PK, KEK, a CA for db and a leaf that signs; and the same again for debug images.',
+      'Makes Secure Boot keys (PK, KEK, a CA for db, a leaf that signs; the same again for debug images) and the keys that sign updates. Adds what a directory lacks, and touches nothing that is there.',
     )
-    .argument('[directory]', 'where; it must not exist yet, or be empty', DEFAULT_KEYS_DIRECTORY)
+    .argument('[directory]', 'where', DEFAULT_KEYS_DIRECTORY)
     .option('--passphrase', `encrypt the private keys; asks, unless ${PASSPHRASE_VARIABLE} is set`)
     .option('--passphrase-file <file>', 'encrypt the private keys with the first line of this file')
     .option('--organization <name>', 'O= in the subjects of the certificates', 'Slipway')
+    .option('--root-keys <n>', 'update metadata: how many root keys', positive, 1)
+    .option('--root-threshold <n>', 'so many of them must sign', positive, 1)
+    .option('--targets-keys <n>', 'how many keys that sign releases', positive, 1)
+    .option('--targets-threshold <n>', 'so many of them must sign', positive, 1)
+    .option('--channel <names...>', 'release channels, each with a key that may hold it back', ['stable'])
     .option('--json', 'print the keys as JSON')
     .action(async (directory: string, options: InitFlags) => {
-      const passphrase = await newPassphrase(options);
-      await initKeys(directory, {
-        organization: options.organization,
-        ...(passphrase === undefined ? {} : { passphrase }),
-      });
+      const added = await makeMissing(directory, options);
       const keys = await listKeys(directory);
-      if (options.json === true) return printJson(directory, keys);
+      const updates = await tufKeysOf(directory);
+      if (options.json === true) return printJson(directory, keys, updates);
+      if (added.length === 0) {
+        process.stdout.write(`${directory} has all keys already; nothing was changed.\n`);
+        return;
+      }
       process.stdout.write(
         [
-          table(keys),
+          table(keys, updates),
           '',
-          `Keys are in ${directory}. Keep PK.key, KEK.key and db.key offline: builds need leaf.key alone.`,
+          `Made in ${directory}: ${added.join(', ')}.`,
+          'Keep PK.key, KEK.key, db.key, tuf/root-*.key and tuf/targets-*.key offline: builds need leaf.key alone, publishing the keys of snapshot, timestamp and rollout.',
           'A backup of all of them, and of the passphrase, is what machines in the field depend on.',
           '',
         ].join('\n'),
       );
     });
+}
+
+/** What was made, for people; empty when nothing was missing. */
+async function makeMissing(directory: string, options: InitFlags): Promise<readonly string[]> {
+  const existing = existsSync(keysFilePath(directory));
+  const passphrase = await newPassphrase(options);
+  if (!existing) {
+    const secret = passphrase === undefined ? {} : { passphrase };
+    await initKeys(directory, { organization: options.organization, ...secret });
+  }
+  const likeOthers = (): Promise<string | undefined> =>
+    passphraseLikeOthers(directory, passphraseSource({ prompt: () => askPassphrase() }));
+  const { made, channels } = await initTufKeys(directory, {
+    passphrase: () => (passphrase === undefined ? likeOthers() : Promise.resolve(passphrase)),
+    root: keyCount(options.rootKeys, options.rootThreshold),
+    targets: keyCount(options.targetsKeys, options.targetsThreshold),
+    channels: options.channel,
+  });
+  return [
+    ...(existing ? [] : ['Secure Boot keys']),
+    ...(made === 'all' ? ['keys for updates'] : []),
+    ...(made === 'nothing' ? [] : channels.map((channel) => `channel ${channel}`)),
+  ];
+}
+
+/** `--root-threshold 2` alone means that both of two must sign. */
+function keyCount(keys: number, threshold: number): KeyCount {
+  return { keys: Math.max(keys, threshold), threshold };
 }
 
 function listCommand(): Command {
@@ -55,8 +105,9 @@ function listCommand(): Command {
     .option('--json', 'print JSON')
     .action(async (directory: string, options: { json?: true }) => {
       const keys = await listKeys(directory);
-      if (options.json === true) return printJson(directory, keys);
-      process.stdout.write(`${table(keys)}\n`);
+      const updates = await tufKeysOf(directory);
+      if (options.json === true) return printJson(directory, keys, updates);
+      process.stdout.write(`${table(keys, updates)}\n`);
     });
 }
 
@@ -123,6 +174,11 @@ interface InitFlags {
   readonly passphrase?: true;
   readonly passphraseFile?: string;
   readonly organization: string;
+  readonly rootKeys: number;
+  readonly rootThreshold: number;
+  readonly targetsKeys: number;
+  readonly targetsThreshold: number;
+  readonly channel: readonly string[];
   readonly json?: true;
 }
 
@@ -141,22 +197,39 @@ async function newPassphrase(flags: InitFlags): Promise<string | undefined> {
   return passphrase;
 }
 
-function printJson(directory: string, keys: readonly ListedKey[]): void {
-  process.stdout.write(`${JSON.stringify({ format: '1.0', directory, keys }, undefined, 2)}\n`);
+function printJson(directory: string, keys: readonly ListedKey[], updates: TufKeyList | undefined): void {
+  const updateKeys = updates === undefined ? {} : { updates };
+  process.stdout.write(
+    `${JSON.stringify({ format: '1.0', directory, keys, ...updateKeys }, undefined, 2)}\n`,
+  );
 }
 
-function table(keys: readonly ListedKey[]): string {
-  const rows = keys.map((key) => [
-    key.set === 'debug' ? `debug/${key.role}` : key.role,
-    key.subject,
-    key.purpose,
-    `${key.notBefore.slice(0, 10)} to ${key.notAfter.slice(0, 10)}`,
-    key.privateKey,
-    key.fingerprint.slice(0, 16),
+function table(keys: readonly ListedKey[], updates: TufKeyList | undefined): string {
+  const images = aligned([
+    ['KEY', 'SUBJECT', 'FOR', 'VALID', 'PRIVATE KEY', 'SHA-256'],
+    ...keys.map((key) => [
+      key.set === 'debug' ? `debug/${key.role}` : key.role,
+      key.subject,
+      key.purpose,
+      `${key.notBefore.slice(0, 10)} to ${key.notAfter.slice(0, 10)}`,
+      key.privateKey,
+      key.fingerprint.slice(0, 16),
+    ]),
   ]);
-  const all = [['KEY', 'SUBJECT', 'FOR', 'VALID', 'PRIVATE KEY', 'SHA-256'], ...rows];
-  const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
-  return all
+  if (updates === undefined) return `${images}\n\nNo keys for updates yet; slipway keys init adds them.`;
+  const { version, expires } = updates.root;
+  return [
+    images,
+    '',
+    aligned(tufKeyRows(updates)),
+    '',
+    `Root is version ${version}, and expires on ${expires.slice(0, 10)}: slipway keys renew signs one that lives longer.`,
+  ].join('\n');
+}
+
+function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows
     .map((row) =>
       row
         .map((cell, column) => cell.padEnd(widths[column] ?? 0))

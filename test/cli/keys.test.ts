@@ -1,6 +1,6 @@
 /** `slipway keys` as users call it. */
 import { execFileSync } from 'node:child_process';
-import { chmod, cp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { signMessage } from '../../builder/authenticode/signer.ts';
@@ -46,7 +46,52 @@ describe('slipway keys init', () => {
     expect((await stat(keys)).mode & 0o777).toBe(0o700);
     expect(output).toContain('O=Slipway, CN=image signing CA');
     expect(output).not.toContain('PRIVATE KEY-----');
+    expect(output).toMatch(/^timestamp +[0-9a-f]{16} +1 of 1 +file/m);
+    const made = await readdir(keys, { recursive: true });
+    output = '';
+    await slipwayKeys('init', keys);
+    expect(output).toContain('nothing was changed');
+    expect(await readdir(keys, { recursive: true })).toEqual(made);
+  });
+
+  test('adds the keys for updates to a directory of an earlier Slipway, and touches nothing else', async () => {
+    const keys = await copyOf(await testKeys());
+    const before = await readFile(join(keys, 'leaf.key'), 'utf8');
+    await slipwayKeys('list', keys);
+    expect(output).toContain('No keys for updates yet');
+    await slipwayKeys(
+      'init',
+      keys,
+      '--root-keys',
+      '3',
+      '--root-threshold',
+      '2',
+      '--channel',
+      'beta',
+      'stable',
+    );
+    expect(await readFile(join(keys, 'leaf.key'), 'utf8')).toBe(before);
+    output = '';
+    await slipwayKeys('list', keys, '--json');
+    const { updates } = JSON.parse(output) as { updates: { keys: Record<string, unknown>[] } };
+    expect(updates.keys.map(({ role, threshold }) => `${String(role)} ${String(threshold)}`)).toEqual([
+      'root 2',
+      'root 2',
+      'root 2',
+      'targets 1',
+      'snapshot 1',
+      'timestamp 1',
+      'rollout-beta 1',
+      'rollout-stable 1',
+    ]);
+  });
+
+  test('refuses a directory that holds something else', async () => {
+    const keys = join(directory, 'else');
+    await mkdir(keys);
+    await writeFile(join(keys, 'note'), 'x');
     await expect(slipwayKeys('init', keys)).rejects.toMatchObject({ code: 'keys.exists' });
+    expect(await readdir(keys)).toEqual(['note']);
   });
 
   test('--passphrase without a terminal says what to do instead', async () => {
@@ -70,6 +115,39 @@ describe('slipway keys list', () => {
     const keys = await copyOf(await testKeys());
     await chmod(join(keys, 'debug/db.key'), 0o644);
     await expect(slipwayKeys('list', keys)).rejects.toMatchObject({ code: 'keys.readable-by-others' });
+  });
+});
+
+describe('slipway keys rotate, revoke, renew', () => {
+  test('say what changed, and which version of root tells it', async () => {
+    const keys = await copyOf(await testKeys());
+    await slipwayKeys('init', keys);
+    output = '';
+    await slipwayKeys('rotate', 'timestamp', keys);
+    expect(output).toMatch(/^timestamp: [0-9a-f]{16} is not trusted any more$/m);
+    expect(output).toContain('Root is version 2 now');
+    await slipwayKeys('renew', keys, '--root-days', '400');
+    output = '';
+    await slipwayKeys('revoke', 'rollout-stable', keys, '--json');
+    expect(JSON.parse(output)).toMatchObject({
+      role: 'rollout-stable',
+      added: [expect.any(String)],
+      retired: [expect.any(String)],
+    });
+    output = '';
+    await slipwayKeys('list', keys);
+    expect(output).toMatch(/Root is version 3, and expires on \d{4}-/);
+  });
+
+  test.each([
+    ['a role that there is not', ['rotate', 'rollout-nightly'], 'keys.no-role'],
+    ['an abbreviation that is too short', ['revoke', 'ab'], 'keys.no-key'],
+    ['a role that no update can do without', ['revoke', 'targets', '--drop'], 'usage.drop'],
+    ['a signer without its public key', ['rotate', 'targets', '--signer', 'true'], 'usage.signer'],
+  ])('refuse %s', async (_, [command = '', what = '', ...flags], code) => {
+    const keys = await copyOf(await testKeys());
+    await slipwayKeys('init', keys);
+    await expect(slipwayKeys(command, what, keys, ...flags)).rejects.toMatchObject({ code });
   });
 });
 
