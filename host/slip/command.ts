@@ -1,6 +1,6 @@
 /** What a subcommand is. One file each under commands/, listed in main.ts. */
 import type { System } from '../../system/system.ts';
-import type { Flag, Parsed } from './arguments.ts';
+import type { Flag, Parsed } from '../../system/arguments.ts';
 import type { OutputFormat } from './output.ts';
 
 export interface Command {

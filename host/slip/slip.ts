@@ -1,6 +1,6 @@
 /** From arguments to a subcommand of the table. */
 import type { System } from '../../system/system.ts';
-import { parseArguments } from './arguments.ts';
+import { parseArguments } from '../../system/arguments.ts';
 import type { Command } from './command.ts';
 import { restartCommand, startCommand, stopCommand } from './commands/control.ts';
 import { execCommand } from './commands/exec.ts';
@@ -10,7 +10,7 @@ import { readLogsCommand } from './commands/read-logs.ts';
 import { servicesCommand } from './commands/services.ts';
 import { shellCommand } from './commands/shell.ts';
 import { statusCommand } from './commands/status.ts';
-import { formatTable } from './format.ts';
+import { formatTable } from '../../system/format.ts';
 import { print, usage } from './output.ts';
 
 export const COMMANDS: readonly Command[] = [

@@ -1,7 +1,7 @@
 import type { MachineStatus } from '../../../spec/machine.ts';
 import { ask } from '../client.ts';
 import type { Command } from '../command.ts';
-import { formatBytes, formatDuration, formatTable } from '../format.ts';
+import { formatBytes, formatDuration, formatTable } from '../../../system/format.ts';
 import { fail, print } from '../output.ts';
 import { serviceTable } from './services.ts';
 

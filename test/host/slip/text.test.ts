@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { parseArguments } from '../../../host/slip/arguments.ts';
+import { parseArguments } from '../../../system/arguments.ts';
 import { describe as describeStatus } from '../../../host/slip/commands/status.ts';
 import { lastLines } from '../../../host/slip/commands/read-logs.ts';
-import { formatBytes, formatDuration } from '../../../host/slip/format.ts';
+import { formatBytes, formatDuration } from '../../../system/format.ts';
 import { parseSince } from '../../../host/slip/since.ts';
 
 test.each([
