@@ -3,8 +3,9 @@ import { curve } from './curve.ts';
 import type { Brake, BrakeAction } from './document.ts';
 import { MAX_UNIX_S } from './entry.ts';
 import { format, openDocument } from './format.ts';
-import { BRAKED, rolloutTargetName } from './names.ts';
+import { BRAKED } from './names.ts';
 import { integer, isObject, mapping, object, oneOf, text, type Reader } from './reader.ts';
+import { rolloutTarget } from './tuf-roles.ts';
 
 const MAX_BRAKED = 1000;
 
@@ -24,7 +25,7 @@ const brake = object<Brake>({ format, releases: mapping(BRAKED, action, MAX_BRAK
  * (ReleaseEntry.withoutBrake).
  */
 export function parseBrake(value: unknown, channel: string): Brake {
-  return brake(value, openDocument(value, rolloutTargetName(channel)));
+  return brake(value, openDocument(value, rolloutTarget(channel)));
 }
 
 /** Nothing is held back. */

@@ -14,7 +14,8 @@ import type { Format } from './format.ts';
 
 export type { Curve } from './curve.ts';
 export type { Format } from './format.ts';
-export { payloadName, releaseTargetName, rolloutRole, rolloutTargetName } from './names.ts';
+export { payloadName, releaseTargetName } from './names.ts';
+export { rolloutRole, rolloutTarget } from './tuf-roles.ts';
 
 /** In targets.json: what a machine must know of a release to judge whether it gets it, before it fetches anything else. */
 export interface ReleaseEntry {
@@ -24,7 +25,8 @@ export interface ReleaseEntry {
   readonly image: string;
   readonly version: string;
   readonly architecture: string;
-  readonly channels: readonly string[];
+  /** The channels that have it, each with its own curve: what was tried on one starts anew on the next (`slipway release promote`). */
+  readonly channels: Readonly<Record<string, Rollout>>;
   /** Rises with each release of this image and architecture, also when a version is published anew after another. */
   readonly sequence: number;
   /** Every machine must pass through this version: none skips it on its way to a later one. */
@@ -33,12 +35,16 @@ export interface ReleaseEntry {
   readonly withdrawn?: string;
   /** Oldest version that it may be reached from directly; a machine on an older one takes a barrier before. */
   readonly minimumVersion?: string;
+  /** What a machine does with the curve when the channel's brake has expired or is missing: waits, or follows the curve alone. */
+  readonly withoutBrake: 'hold' | 'follow';
+}
+
+/** How a release spreads over the machines of a channel. */
+export interface Rollout {
   /** Unix time in seconds at which the curve starts. */
   readonly startsAt: number;
   /** The fastest that it may spread: the brake can only slow it. */
   readonly curve: Curve;
-  /** What a machine does with the curve when the channel's brake has expired or is missing: waits, or follows the curve alone. */
-  readonly withoutBrake: 'hold' | 'follow';
 }
 
 /** A file that is fetched whole or in ranges; its name is `<sha256>.payload`. */

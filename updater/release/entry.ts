@@ -1,13 +1,14 @@
 /** Reads a ReleaseEntry. */
 import { compareVersions } from '../../spec/version.ts';
 import { curve } from './curve.ts';
-import type { ReleaseEntry } from './document.ts';
+import type { ReleaseEntry, Rollout } from './document.ts';
 import { format, openDocument, requires } from './format.ts';
-import { architecture, channel, imageName, releaseTargetName, version } from './names.ts';
-import { boolean, checked, integer, list, object, oneOf, optional, text } from './reader.ts';
+import { architecture, CHANNEL, imageName, releaseTargetName, version } from './names.ts';
+import { boolean, checked, integer, mapping, object, oneOf, optional, text } from './reader.ts';
 
 /** Unix seconds up to the year 9999. */
 export const MAX_UNIX_S = 253402300799;
+const MAX_CHANNELS = 32;
 
 const entry = checked(
   object<ReleaseEntry>({
@@ -16,13 +17,11 @@ const entry = checked(
     image: imageName,
     version,
     architecture,
-    channels: list(channel, { max: 32 }),
+    channels: mapping(CHANNEL, object<Rollout>({ startsAt: integer(0, MAX_UNIX_S), curve }), MAX_CHANNELS),
     sequence: integer(1, Number.MAX_SAFE_INTEGER),
     barrier: boolean,
     withdrawn: optional(text({ max: 1000 })),
     minimumVersion: optional(version),
-    startsAt: integer(0, MAX_UNIX_S),
-    curve,
     withoutBrake: oneOf('hold', 'follow'),
   }),
   ({ minimumVersion, version: own }) =>

@@ -16,17 +16,8 @@ export function payloadName(sha256: string): string {
   return `${sha256}.payload`;
 }
 
-/** The TUF role that signs a channel's brake, and so the name of its metadata file: `rollout-stable` in `7.rollout-stable.json`. */
-export function rolloutRole(channel: string): string {
-  return `rollout-${channel}`;
-}
-
-/** The one target of that role. No file stands behind it: the brake is in its `custom`. */
-export function rolloutTargetName(channel: string): string {
-  return `rollout/${channel}`;
-}
-
-export const CHANNEL = /^[a-z0-9][a-z0-9-]{0,31}$/;
+/** See `isChannelName`. */
+export const CHANNEL = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
 const IMAGE = /^[a-z0-9][a-z0-9_.-]{0,62}$/;
 const ARCHITECTURE = /^[a-z0-9][a-z0-9-]{0,15}$/;
 const RELEASE_TARGET = /^release_[a-z0-9][a-z0-9_.-]{0,150}\.json$/;
@@ -35,7 +26,6 @@ export const BRAKED = new RegExp(`${RELEASE_TARGET.source}|^\\*$`);
 
 export const imageName = text({ form: IMAGE, what: 'the name of an image' });
 export const architecture = text({ form: ARCHITECTURE, what: 'an architecture' });
-export const channel = text({ form: CHANNEL, what: 'the name of a channel' });
 export const sha256 = text({ form: /^[0-9a-f]{64}$/, what: '64 hexadecimal digits' });
 export const version = checked(text({ max: 64 }), (value) =>
   isImageVersion(value) ? undefined : `should be an image's version, and is '${value}'`,

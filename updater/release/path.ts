@@ -95,6 +95,6 @@ function isMeant(entry: ReleaseEntry, meant: Partial<Subscription>): boolean {
   return (
     (meant.image === undefined || entry.image === meant.image) &&
     (meant.architecture === undefined || entry.architecture === meant.architecture) &&
-    (meant.channel === undefined || entry.channels.includes(meant.channel))
+    (meant.channel === undefined || Object.hasOwn(entry.channels, meant.channel))
   );
 }

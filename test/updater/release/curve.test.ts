@@ -11,10 +11,10 @@ import {
 import type { Brake } from '../../../updater/release/document.ts';
 import { position } from '../../../updater/release/position.ts';
 import { fractionDue, scheduleOf } from '../../../updater/release/schedule.ts';
-import { ENTRY } from './samples.ts';
+import { ENTRY, ROLLOUT } from './samples.ts';
 
 const NAME = 'release_minimal_1.1.0_amd64.json';
-const T0 = ENTRY.startsAt;
+const T0 = ROLLOUT.startsAt;
 
 /** Any curve that the reader takes. */
 const curves: fc.Arbitrary<Curve> = fc
@@ -28,7 +28,8 @@ const curves: fc.Arbitrary<Curve> = fc
     ]);
     return [...points, [seconds + 3600, 1]];
   });
-const moments = fc.double({ min: -10_000, max: 900_000, noNaN: true });
+// Whole seconds: beside Unix times, smaller ones are lost.
+const moments = fc.integer({ min: -10_000, max: 900_000 });
 const positions = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
 test('what the generator makes, the reader takes', () => {
@@ -95,13 +96,13 @@ describe('the brake', () => {
         positions,
         moments,
         (own, slow, shift, u, at) => {
-          const entry = { ...ENTRY, curve: own };
+          const entry = { ...ENTRY, channels: { stable: { ...ROLLOUT, curve: own } } };
           const brake = braked({ action: 'slow', startsAt: T0 + shift, curve: slow });
-          const without = scheduleOf({ ...entry, withoutBrake: 'follow' }, undefined, u);
-          const held = scheduleOf(entry, brake, u);
+          const without = scheduleOf({ ...entry, withoutBrake: 'follow' }, 'stable', undefined, u);
+          const held = scheduleOf(entry, 'stable', brake, u);
           if (without.kind !== 'due' || held.kind !== 'due') throw new Error('not due');
           expect(held.dueAt).toBeGreaterThanOrEqual(without.dueAt);
-          const fraction = fractionDue(entry, brake, T0 + at);
+          const fraction = fractionDue(entry, 'stable', brake, T0 + at);
           expect(fraction).toBeLessThanOrEqual(fractionAt(own, at));
           // Both ways of asking agree: clearly due, clearly not.
           if (fraction > u + 1e-6) expect(held.dueAt).toBeLessThanOrEqual(T0 + at + 1);
@@ -113,21 +114,35 @@ describe('the brake', () => {
 
   test('pauses and withdraws one release, or all of the channel', () => {
     const pause = { action: 'pause', reason: 'reports of broken Wi-Fi' } as const;
-    expect(scheduleOf(ENTRY, braked(pause), 0)).toEqual({ kind: 'paused', reason: pause.reason });
-    expect(scheduleOf(ENTRY, braked(pause, '*'), 0)).toEqual({ kind: 'paused', reason: pause.reason });
-    expect(scheduleOf(ENTRY, braked(pause, 'release_minimal_1.2.0_amd64.json'), 0).kind).toBe('due');
-    expect(fractionDue(ENTRY, braked(pause), T0 + 1e6)).toBe(0);
+    expect(scheduleOf(ENTRY, 'stable', braked(pause), 0)).toEqual({ kind: 'paused', reason: pause.reason });
+    expect(scheduleOf(ENTRY, 'stable', braked(pause, '*'), 0)).toEqual({
+      kind: 'paused',
+      reason: pause.reason,
+    });
+    expect(scheduleOf(ENTRY, 'stable', braked(pause, 'release_minimal_1.2.0_amd64.json'), 0).kind).toBe(
+      'due',
+    );
+    expect(fractionDue(ENTRY, 'stable', braked(pause), T0 + 1e6)).toBe(0);
     const both: Brake = {
       format: '1.0',
       releases: { '*': { action: 'withdraw', reason: 'end' }, ...braked(pause).releases },
     };
-    expect(scheduleOf(ENTRY, both, 0).kind).toBe('withdrawn');
+    expect(scheduleOf(ENTRY, 'stable', both, 0).kind).toBe('withdrawn');
+  });
+
+  test('is that of one channel: another one has its own curve', () => {
+    expect(scheduleOf(ENTRY, 'beta', undefined, 0)).toEqual({ kind: 'other-channel' });
+    expect(fractionDue(ENTRY, 'constructor', undefined, 2 ** 40)).toBe(0);
   });
 
   test('missing: the release says whether machines wait', () => {
-    expect(scheduleOf(ENTRY, undefined, 0)).toEqual({ kind: 'no-brake' });
+    expect(scheduleOf(ENTRY, 'stable', undefined, 0)).toEqual({ kind: 'no-brake' });
     const follow = { ...ENTRY, withoutBrake: 'follow' } as const;
-    expect(scheduleOf(follow, undefined, 0.5)).toEqual({ kind: 'due', dueAt: T0 + 43200, slowed: false });
+    expect(scheduleOf(follow, 'stable', undefined, 0.5)).toEqual({
+      kind: 'due',
+      dueAt: T0 + 43200,
+      slowed: false,
+    });
   });
 });
 

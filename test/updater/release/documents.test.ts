@@ -5,9 +5,11 @@ import { parseBrake } from '../../../updater/release/brake.ts';
 import { releaseTargetName } from '../../../updater/release/document.ts';
 import { parseReleaseEntry } from '../../../updater/release/entry.ts';
 import { parseReleaseManifest } from '../../../updater/release/manifest.ts';
-import { altered, ENTRY, MANIFEST } from './samples.ts';
+import { altered, ENTRY, MANIFEST, ROLLOUT } from './samples.ts';
 
 const NAME = 'release_minimal_1.1.0_amd64.json';
+const CURVE = ['channels', 'stable', 'curve'];
+const START = [[0, 0]];
 const BRAKE = {
   format: '1.0',
   releases: {
@@ -31,54 +33,38 @@ test('target names are flat and hold no character that a store would change', ()
 });
 
 describe.each([
-  ['version', 'two', "should be an image's version"],
-  ['version', '1.2.0', 'describes release_minimal_1.2.0_amd64.json'],
-  ['image', '../x', 'the name of an image'],
-  ['channels', ['Stable'], 'channels[0]'],
-  ['channels', Array.from({ length: 33 }, (_, index) => `c${index}`), 'more than 32'],
-  ['sequence', 0, 'a whole number from 1'],
-  ['sequence', 1.5, 'a whole number'],
-  ['startsAt', '5', "and is '5'"],
-  ['startsAt', 1e300, 'a whole number'],
-  ['barrier', undefined, 'true or false, and is missing'],
-  ['withdrawn', null, 'a text, and is null'],
-  ['minimumVersion', '1.1.0', 'not older'],
-  ['curve', [], 'fewer than 1'],
-  ['curve', [[0, 0.5]], 'does not end at 1'],
+  [['version'], 'two', "should be an image's version"],
+  [['version'], '1.2.0', 'describes release_minimal_1.2.0_amd64.json'],
+  [['image'], '../x', 'the name of an image'],
+  [['channels'], ['stable'], 'an object, and is a list'],
+  [['channels', 'Stable'], ROLLOUT, "the key 'Stable'"],
+  [['channels', '__proto__'], ROLLOUT, "the key '__proto__'"],
   [
-    'curve',
-    [
-      [0, 0],
-      [0, 1],
-    ],
-    'does not rise',
+    ['channels'],
+    Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`c${index}`, ROLLOUT])),
+    'more than 32',
   ],
-  [
-    'curve',
-    [
-      [0, 0.5],
-      [10, 0.4],
-      [20, 1],
-    ],
-    'falls',
-  ],
-  ['curve', [[0, 1, 2]], 'more than 2'],
-  [
-    'curve',
-    [
-      [-1, 0],
-      [5, 1],
-    ],
-    'a number from 0',
-  ],
-  ['curve', [[0, NaN]], 'a number from 0'],
-  ['withoutBrake', 'run', "one of 'hold', 'follow'"],
-  ['extra', 1, "the key 'extra'"],
-  ['__proto__', { format: '1.0' }, "the key '__proto__'"],
-  ['requires', ['A feature'], 'the name of a feature'],
-])('an entry whose %s is %j', (key, value, message) => {
+  [['sequence'], 0, 'a whole number from 1'],
+  [['sequence'], 1.5, 'a whole number'],
+  [['channels', 'stable', 'startsAt'], '5', "and is '5'"],
+  [['channels', 'stable', 'startsAt'], 1e300, 'a whole number'],
+  [['barrier'], undefined, 'true or false, and is missing'],
+  [['withdrawn'], null, 'a text, and is null'],
+  [['minimumVersion'], '1.1.0', 'not older'],
+  [CURVE, [], 'fewer than 1'],
+  [CURVE, [[0, 0.5]], 'does not end at 1'],
+  [CURVE, [...START, [0, 1]], 'does not rise'],
+  [CURVE, [...START, [10, 0.5], [20, 0.4], [30, 1]], 'falls'],
+  [CURVE, [[0, 1, 2]], 'more than 2'],
+  [CURVE, [[-1, 0], ...START], 'a number from 0'],
+  [CURVE, [[0, NaN]], 'a number from 0'],
+  [['withoutBrake'], 'run', "one of 'hold', 'follow'"],
+  [['extra'], 1, "the key 'extra'"],
+  [['__proto__'], { format: '1.0' }, "the key '__proto__'"],
+  [['requires'], ['A feature'], 'the name of a feature'],
+])('an entry whose %j is %j', (path, value, message) => {
   test('is refused, with the place', () => {
-    expect(() => parseReleaseEntry(altered(ENTRY, [key], value), NAME)).toThrow(
+    expect(() => parseReleaseEntry(altered(ENTRY, path, value), NAME)).toThrow(
       expect.objectContaining({ code: 'release.invalid', message: expect.stringContaining(message) }),
     );
   });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ReleaseEntry } from '../../../updater/release/document.ts';
 import { releaseTargetName } from '../../../updater/release/document.ts';
 import { listReleases, obstacle, pathFrom, reachable } from '../../../updater/release/path.ts';
-import { ENTRY } from './samples.ts';
+import { ENTRY, ROLLOUT } from './samples.ts';
 
 function release(version: string, rest: Partial<ReleaseEntry> = {}): ReleaseEntry {
   return { ...ENTRY, version, ...rest };
@@ -19,7 +19,7 @@ test('a listing holds what is meant for this machine, newest first', () => {
   const all = targets(
     release('1.2.0'),
     release('1.10.0'),
-    release('1.11.0~rc.1', { channels: ['beta'] }),
+    release('1.11.0~rc.1', { channels: { beta: ROLLOUT } }),
     release('9.0.0', { image: 'other' }),
     release('1.3.0', { architecture: 'arm64' }),
   );

@@ -1,7 +1,15 @@
 /** Documents as a repository would hold them. */
-import type { ReleaseEntry, ReleaseManifest } from '../../../updater/release/document.ts';
+import type { ReleaseEntry, ReleaseManifest, Rollout } from '../../../updater/release/document.ts';
 
 const digest = (digit: string): string => digit.repeat(64);
+
+export const ROLLOUT: Rollout = {
+  startsAt: 1_800_000_000,
+  curve: [
+    [0, 0],
+    [86400, 1],
+  ],
+};
 
 export const ENTRY: ReleaseEntry = {
   format: '1.0',
@@ -9,14 +17,9 @@ export const ENTRY: ReleaseEntry = {
   image: 'minimal',
   version: '1.1.0',
   architecture: 'amd64',
-  channels: ['stable'],
+  channels: { stable: ROLLOUT },
   sequence: 2,
   barrier: false,
-  startsAt: 1_800_000_000,
-  curve: [
-    [0, 0],
-    [86400, 1],
-  ],
   withoutBrake: 'hold',
 };
 
