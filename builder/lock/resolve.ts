@@ -14,6 +14,8 @@ export interface ResolveOptions {
   readonly mirrors?: Mirrors;
   /** Armored OpenPGP keys of the archive, instead of Debian's. */
   readonly keys?: string;
+  /** Instead of the image's suite with its updates: bench/update resolves what a point release alone held. */
+  readonly suites?: readonly string[];
   /** What the tools run on; this machine's unless told. */
   readonly buildArchitecture?: Architecture;
   readonly progress?: (step: string) => void;
@@ -23,6 +25,7 @@ export interface ResolveOptions {
 export async function resolveLock(image: ImageDefinition, options: ResolveOptions = {}): Promise<LockFile> {
   const mirrors = options.mirrors ?? (await findMirrors(image.distribution));
   const suite = image.distribution.suite;
+  const suites = options.suites ?? suitesOf(suite);
   const buildArchitecture = options.buildArchitecture ?? machineArchitecture();
   const open = (suites: readonly string[], architecture: Architecture): Promise<Archive> => {
     options.progress?.(`fetching the package index of ${suites.join(', ')} for ${architecture}`);
@@ -35,9 +38,9 @@ export async function resolveLock(image: ImageDefinition, options: ResolveOption
   };
 
   const [target, loader, build] = await Promise.all([
-    open(suitesOf(suite), image.architecture),
+    open(suites, image.architecture),
     open([BOOT_LOADER_SUITE], image.architecture),
-    buildArchitecture === image.architecture ? undefined : open(suitesOf(suite), buildArchitecture),
+    buildArchitecture === image.architecture ? undefined : open(suites, buildArchitecture),
   ]);
   const requested = requestedPackages(image);
   const kernelResolved = followKernel(target, image.kernel.package);
