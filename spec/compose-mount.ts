@@ -1,7 +1,8 @@
 /** Compose's `volumes`, `tmpfs` and `devices`, short and long form. */
 import * as z from 'zod';
 import { machinePathSchema, NAME, normalisePath, refuse } from './names.ts';
-import { modeSchema, parseSize, sizeSchema } from './quantities.ts';
+import { modeSchema, sizeSchema } from './quantities.ts';
+import { parseSize } from './units.ts';
 import type { ServiceDefinition, VolumeMount } from './service.ts';
 
 const PROPAGATIONS = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'] as const;

@@ -49,13 +49,14 @@ export interface UpdateSettings {
   readonly channel: string;
   readonly pollMs: number;
   readonly download: (typeof DOWNLOAD_POLICIES)[number];
-  readonly reboot: (typeof REBOOT_POLICIES)[number];
+  /** `null`: `window` where there are windows, else `auto` (see `rebootPolicy`). */
+  readonly reboot: (typeof REBOOT_POLICIES)[number] | null;
   readonly windows: readonly UpdateWindow[];
   /** `null`: no limit. */
   readonly bandwidthBytesPerSecond: number | null;
   readonly metered: boolean;
-  /** When no delta fits. */
-  readonly fullDownloads: (typeof FULL_DOWNLOAD_POLICIES)[number];
+  /** When no delta fits. `null`: `ask` on a metered network, else `always` (see `fullDownloadPolicy`). */
+  readonly fullDownloads: (typeof FULL_DOWNLOAD_POLICIES)[number] | null;
   readonly proxy: string | null;
   /** A file with certificates in place of the usual ones. */
   readonly ca: string | null;
@@ -74,6 +75,14 @@ export interface ImageUpdate {
   readonly settings: UpdateSettings;
   /** On the workstation, resolved: becomes UPDATE_PATHS.ca. */
   readonly caFile?: string;
+}
+
+export function rebootPolicy(settings: UpdateSettings): (typeof REBOOT_POLICIES)[number] {
+  return settings.reboot ?? (settings.windows.length > 0 ? 'window' : 'auto');
+}
+
+export function fullDownloadPolicy(settings: UpdateSettings): (typeof FULL_DOWNLOAD_POLICIES)[number] {
+  return settings.fullDownloads ?? (settings.metered ? 'ask' : 'always');
 }
 
 /** A channel's name: part of the name of a TUF role and of its file. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseDuration, parseMode, parseSize } from '../../spec/quantities.ts';
+import { parseMode } from '../../spec/quantities.ts';
+import { parseDuration, parseSize } from '../../spec/units.ts';
 
 describe('sizes are read as Compose does, in powers of 1024', () => {
   test.each([

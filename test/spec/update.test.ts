@@ -1,6 +1,7 @@
 /** `update:` of image definitions: what machines get, and every fault at its place. */
 import { expect, test } from 'vitest';
 import { zoneNames, zoneRule } from '../../spec/time-zones.ts';
+import { rebootPolicy } from '../../spec/update.ts';
 import { image, places } from './memory-files.ts';
 
 async function update(yaml: string, others: Readonly<Record<string, string>> = {}) {
@@ -22,11 +23,11 @@ test('an address alone is enough', async () => {
       channel: 'stable',
       pollMs: 3_600_000,
       download: 'auto',
-      reboot: 'auto',
+      reboot: null,
       windows: [],
       bandwidthBytesPerSecond: null,
       metered: false,
-      fullDownloads: 'always',
+      fullDownloads: null,
       proxy: null,
       ca: null,
       wave: 'normal',
@@ -77,7 +78,7 @@ test('every key', async () => {
       ],
       bandwidthBytesPerSecond: 2 * 1024 * 1024,
       metered: true,
-      fullDownloads: 'ask',
+      fullDownloads: null,
       proxy: 'http://proxy.example:3128',
       ca: '/usr/lib/slipway/update/ca.pem',
       wave: 0.25,
@@ -87,7 +88,8 @@ test('every key', async () => {
 
 test('windows alone mean that they are waited for; a profile may say otherwise', async () => {
   const yaml = "update:\n  windows: [{ days: [mon], from: '1:00', to: '2:00' }]\n";
-  expect((await update(yaml))?.settings.reboot).toBe('window');
+  const settings = (await update(yaml))?.settings;
+  expect(settings && rebootPolicy(settings)).toBe('window');
   const { image: definition, diagnostics } = await image(
     {
       'image.yaml': `name: a\n${yaml}profiles:\n  now:\n    update: { windows: !override [], reboot: auto }\n`,
