@@ -10,6 +10,8 @@ export const MACHINE_PATHS = {
   programs: '/usr/lib/slipway',
   /** `<service>/config.json` and `<service>/rootfs/`: OCI bundles. */
   containers: '/usr/lib/slipway/containers',
+  /** The state partition's file system without anything in it, for `slip state reset`; zstd. */
+  emptyState: '/usr/lib/slipway/state.ext4.zst',
   /** Everything that lives as long as a boot. */
   runtime: '/run/slipway',
   /** `<service>/{upper,work,rootfs}`: overlays of writable services (MachineService.writable). */
@@ -127,6 +129,19 @@ export interface MachineStatus {
   readonly uptimeMs: number;
   readonly memory: { readonly totalBytes: number; readonly availableBytes: number };
   readonly services: readonly ServiceStatus[];
+}
+
+/** `slip state show --json`. */
+export interface StateStatus {
+  /** `/dev/vda7`; `null` where the disk has no state partition. */
+  readonly device: string | null;
+  readonly sizeBytes: number | null;
+  /** File system and options of /var. `tmpfs ...`: what stands in its place, until the next boot. */
+  readonly mounted: string;
+  /** Why it is not in use; `null` while it is. */
+  readonly problem: string | null;
+  /** What e2fsck said as the machine booted; empty where it was not asked. */
+  readonly check: readonly string[];
 }
 
 /** One line on the report port. */

@@ -2,6 +2,7 @@
 import type { ImageDefinition } from '../../spec/image.ts';
 import { MACHINE_PATHS } from '../../spec/machine.ts';
 import type { HostPathType } from '../oci/root-entries.ts';
+import { emptyState } from '../state/empty.ts';
 import { deduplicate } from '../tree/deduplicate.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { mergeLayers } from '../tree/root.ts';
@@ -30,7 +31,7 @@ export async function rootTree(
     services.map(({ machine }) => machine),
     inputs.packages.map(({ locked }) => locked),
   );
-  const host = mergeLayers(hostFiles, more, described);
+  const host = mergeLayers(hostFiles, more, described, [await emptyState(image.name, inputs.toolbox)]);
   const all = mergeLayers(
     host,
     services.flatMap(({ entries }) => entries),

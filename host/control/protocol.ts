@@ -14,7 +14,7 @@
  *
  * With a terminal, the command gets a pseudo-terminal of its own from crun, whose other side is the caller's, opened by its path.
  */
-import type { MachineStatus } from '../../spec/machine.ts';
+import type { MachineStatus, StateStatus } from '../../spec/machine.ts';
 
 export const CONTROL = {
   directory: '/run/slip',
@@ -29,6 +29,9 @@ export const LIMITS = {
   abandonedMs: 120_000,
 } as const;
 
+/** What an operator has to say, word for word, before the state partition is made anew. */
+export const ERASE_STATE = 'yes-erase-all-data';
+
 /** `<id>`: 24 hexadecimal digits from the client's random source. */
 export const REQUEST_NAME = /^([0-9a-f]{24})\.request$/;
 
@@ -39,7 +42,8 @@ export interface Session {
 }
 
 export type Request =
-  | { readonly kind: 'status' }
+  | { readonly kind: 'status' | 'state' }
+  | { readonly kind: 'state-reset'; readonly erase: typeof ERASE_STATE }
   | { readonly kind: 'start' | 'stop' | 'restart'; readonly service: string }
   | { readonly kind: 'reboot' | 'poweroff' }
   | ({
@@ -62,6 +66,7 @@ export type Request =
 
 export type Reply =
   | { readonly type: 'status'; readonly status: MachineStatus }
+  | { readonly type: 'state'; readonly state: StateStatus }
   | { readonly type: 'done'; readonly message: string }
   | { readonly type: 'error'; readonly code: string; readonly message: string; readonly hint: string | null }
   /** The command runs; the client lets go of the FIFO ends that it held for it. */
@@ -79,7 +84,10 @@ export function parseRequest(text: string): Request | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const field = value as Record<string, unknown>;
   switch (field['kind']) {
+    case 'state-reset':
+      return field['erase'] === ERASE_STATE ? { kind: 'state-reset', erase: ERASE_STATE } : undefined;
     case 'status':
+    case 'state':
     case 'reboot':
     case 'poweroff':
       return { kind: field['kind'] };

@@ -9,6 +9,7 @@ import { poweroffCommand, rebootCommand } from './commands/power.ts';
 import { readLogsCommand } from './commands/read-logs.ts';
 import { servicesCommand } from './commands/services.ts';
 import { shellCommand } from './commands/shell.ts';
+import { stateCommand } from './commands/state.ts';
 import { statusCommand } from './commands/status.ts';
 import { formatTable } from '../../system/format.ts';
 import { print, usage } from './output.ts';
@@ -16,6 +17,7 @@ import { print, usage } from './output.ts';
 export const COMMANDS: readonly Command[] = [
   statusCommand,
   servicesCommand,
+  stateCommand,
   logsCommand,
   startCommand,
   stopCommand,

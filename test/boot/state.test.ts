@@ -17,7 +17,7 @@ describe('the disk under a machine', { timeout: LIMIT_MS }, () => {
     source = await buildTestImage('images/minimal.yaml');
   }, LIMIT_MS);
 
-  test('a state partition that is no file system stays as it is; the machine is degraded and can be reached', () =>
+  test('a state partition that is no file system stays as it is, until an operator gives it up', () =>
     withDiskCopy(source.disk, async (disk) => {
       const state = await partition(disk, 'slipway-state');
       const rubbish = Buffer.alloc(2 * MIB, 0xa5);
@@ -32,7 +32,20 @@ describe('the disk under a machine', { timeout: LIMIT_MS }, () => {
           "slip shell sh -c 'head -c 64 $(cat /run/slipway/boot/state-device) | xxd -p -c 64'",
         );
         expect(found.trim()).toBe('a5'.repeat(64));
-        expect(await ssh(access, 'slip shell grep /var /proc/mounts')).toMatch(/^tmpfs \/var tmpfs /);
+        expect(await ssh(access, 'slip state show')).toMatch(/^\/var +tmpfs .*\nproblem +.*damaged/m);
+
+        // Two words too few: nothing happens.
+        await expect(ssh(access, 'slip state reset')).rejects.toThrow(/exit code 2/);
+        const seen = machine.events.length;
+        // The machine may be gone before the command's answer is here.
+        await ssh(access, 'slip state reset --erase yes-erase-all-data').catch(() => undefined);
+        await machine.waitForEvent('RESET', HEALTHY_LIMIT_MS, seen);
+        const { status: after } = await machine.waitForReport('healthy', HEALTHY_LIMIT_MS);
+        expect(after.problems).toEqual([]);
+        expect(machine.console()).toMatch(/slip state reset: admin \(uid 1000\) erases \/dev\/vda7/);
+        const anew = await sshAccess(machine, source.user);
+        expect(await ssh(anew, 'slip state show')).toMatch(/^\/var +ext4 rw,.*\nproblem +none/m);
+        await expect(ssh(anew, 'slip state reset --erase yes-erase-all-data')).rejects.toThrow(/is in use/);
       });
     }));
 

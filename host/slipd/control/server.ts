@@ -10,6 +10,7 @@ import type { System } from '../../../system/system.ts';
 import { OPERATORS_GROUP } from '../accounts.ts';
 import { ENVIRONMENT, PROGRAMS } from '../paths.ts';
 import type { Event } from '../plan/memory.ts';
+import { readState, resetState } from '../state.ts';
 import { admit, sweep, type Admitted } from './admission.ts';
 import { connect, type Connection } from './connection.ts';
 import { execProgram } from './exec.ts';
@@ -135,6 +136,14 @@ export function serveControl(system: System, daemon: Daemon, gid: number): void 
     switch (request.kind) {
       case 'status':
         return finish({ type: 'status', status: daemon.status() });
+      case 'state':
+        return finish({ type: 'state', state: readState(system) });
+      case 'state-reset':
+        return resetState(system, userName(admitted.uid), (result) => {
+          if (!result.ok) return finish(failed(result.code, result.message, result.hint));
+          finish({ type: 'done', message: 'the state partition is empty; rebooting' });
+          daemon.shutDown('reboot');
+        });
       case 'start':
       case 'stop':
       case 'restart': {

@@ -5,6 +5,8 @@ import { parseRequest, type Request } from '../../../host/control/protocol.ts';
 const session = { terminal: null, termType: 'xterm-256color' };
 const requests: readonly Request[] = [
   { kind: 'status' },
+  { kind: 'state' },
+  { kind: 'state-reset', erase: 'yes-erase-all-data' },
   { kind: 'restart', service: 'web' },
   { kind: 'poweroff' },
   {
@@ -26,6 +28,8 @@ test.each(requests)('$kind comes back as it was sent', (request) => {
 test.each([
   ['no JSON', '{'],
   ['no object', '[]'],
+  ['a reset of state without its words', '{"kind":"state-reset"}'],
+  ['a reset of state with a mere yes', '{"kind":"state-reset","erase":true}'],
   ['another kind', '{"kind":"format-disk"}'],
   ['a path for a service', '{"kind":"stop","service":"../x"}'],
   ['an option for a service', '{"kind":"stop","service":"--all"}'],
