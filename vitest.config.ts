@@ -14,6 +14,8 @@ const INTEGRATION = [
   'test/host/slip/**/*.test.ts',
   'test/host/slipd/real.test.ts',
   'test/lab/machine.test.ts',
+  'test/updater/device/apply/**/*.test.ts',
+  'test/updater/device/fetch/**/*.test.ts',
 ];
 
 export default defineConfig({

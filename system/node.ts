@@ -19,6 +19,7 @@ export interface NodeSystemOptions {
 
 export function createNodeSystem(options: NodeSystemOptions = {}): System {
   const children = new Map<number, ChildProcess>();
+  const readers = new Map<number, NodeJS.Timeout>();
   return {
     uptimeMs: () => performance.now(),
     wallClockMs: options.wallClockMs ?? Date.now,
@@ -72,8 +73,11 @@ export function createNodeSystem(options: NodeSystemOptions = {}): System {
         for (let done = 0; done < bytes.length;)
           done += fs.writeSync(fd, bytes, done, bytes.length - done, offset + done);
       }),
-    onReadable: () => {
-      throw new Error('tests on Node read with blocking calls');
+    onReadable: (fd, handler) => {
+      clearInterval(readers.get(fd));
+      readers.delete(fd);
+      // Node tells nothing of descriptors: its reader is told to look again and again, and finds `again` mostly.
+      if (handler !== undefined) readers.set(fd, setInterval(handler, 1));
     },
     onWritable: () => {
       throw new Error('tests on Node write with blocking calls');
