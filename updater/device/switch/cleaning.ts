@@ -1,0 +1,67 @@
+/**
+ * Takes away what lies on the ESP and is not wanted: UKIs of versions that are gone, other spellings of one that is kept (failure 15), names in
+ * EFI/Linux that are not ours, what a file system check left (failure 11), what a cut update left (failure 12).
+ *
+ * A rename that was cut may have left two names of one content, and to remove one of them would free the other's clusters. So nothing is
+ * removed that has the content of a file that stays: it is moved out of the boot loader's sight, and goes when that file goes.
+ */
+import type { Esp, EspEntry } from './boot-disk.ts';
+import { LINUX, OWN } from './entries.ts';
+
+const RECOVERED = /^fsck\d{4}\.rec$/i;
+
+/** Changes names only; the caller syncs the directories. `kept`: paths. */
+export async function removeAllBut(esp: Esp, kept: readonly string[]): Promise<void> {
+  const keep = new Map<string, KeptFile>();
+  const found: { directory: string; entry: EspEntry }[] = [];
+  for (const directory of ['', LINUX, OWN]) {
+    for (const entry of await esp.list(directory)) {
+      if (entry.kind !== 'file') continue;
+      const path = join(directory, entry.name);
+      if (kept.some((other) => other.toLowerCase() === path.toLowerCase()))
+        keep.set(path, { sizeBytes: entry.sizeBytes });
+      else if (directory !== '' || RECOVERED.test(entry.name)) found.push({ directory, entry });
+    }
+  }
+  for (const { directory, entry } of found) {
+    const path = join(directory, entry.name);
+    if (!(await hasContentOf(esp, path, entry.sizeBytes, keep))) await esp.remove(path);
+    else if (directory === LINUX) await park(esp, path);
+  }
+}
+
+interface KeptFile {
+  readonly sizeBytes: number;
+  digest?: string | undefined;
+}
+
+async function hasContentOf(
+  esp: Esp,
+  path: string,
+  sizeBytes: number,
+  keep: ReadonlyMap<string, KeptFile>,
+): Promise<boolean> {
+  if (sizeBytes === 0) return false;
+  for (const [keptPath, file] of keep) {
+    if (file.sizeBytes !== sizeBytes) continue;
+    file.digest ??= await esp.digest(keptPath);
+    if (file.digest !== undefined && file.digest === (await esp.digest(path))) return true;
+  }
+  return false;
+}
+
+async function park(esp: Esp, path: string): Promise<void> {
+  await esp.makeDirectory(OWN);
+  const taken = new Set((await esp.list(OWN)).map(({ name }) => name.toUpperCase()));
+  let number = 1;
+  while (taken.has(parkedName(number))) number += 1;
+  await esp.rename(path, `${OWN}/${parkedName(number)}`);
+}
+
+function parkedName(number: number): string {
+  return `PARKED.${String(number).padStart(3, '0')}`;
+}
+
+function join(directory: string, name: string): string {
+  return directory === '' ? name : `${directory}/${name}`;
+}
