@@ -51,10 +51,10 @@ export async function serveFiles(
     const path = (request.url ?? '/').replace(/^http:\/\/[^/]+/, '').slice(1);
     const number = requests.length;
     requests.push(`${request.method ?? ''} /${path} ${request.headers.range ?? '-'}`);
-    const write = response.write.bind(response);
-    response.write = ((chunk: Uint8Array) => {
-      sent += chunk.length;
-      return write(chunk);
+    const write = response.write.bind(response) as (...all: unknown[]) => boolean;
+    response.write = ((...all: [Uint8Array, ...unknown[]]) => {
+      sent += all[0].length;
+      return write(...all);
     }) as typeof response.write;
     answer(request, response, files[path], behave(number, path));
   });
