@@ -10,6 +10,8 @@ export const UPDATE_PATHS = {
   ca: '/usr/lib/slipway/update/ca.pem',
   program: '/usr/lib/slipway/update.js',
   poll: '/usr/lib/slipway/poll.js',
+  /** What slipd starts to keep or give up a version on trial. */
+  switch: '/usr/lib/slipway/switch.js',
   /** What the updater keeps; on the state partition, so never believed. */
   state: '/var/lib/slipway/update',
   /** What lives as long as a boot. */

@@ -26,6 +26,7 @@ export async function updateFiles(image: ImageDefinition, keysDirectory: string)
     ...(caFile === undefined ? [] : [textFile(UPDATE_PATHS.ca, await readFile(caFile, 'utf8'), COMPONENT)]),
     textFile(UPDATE_PATHS.program, await readProgram('update.js'), COMPONENT),
     textFile(UPDATE_PATHS.poll, await readProgram('poll.js'), COMPONENT),
+    textFile(UPDATE_PATHS.switch, await readProgram('switch.js'), COMPONENT),
   ];
 }
 

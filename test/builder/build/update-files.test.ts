@@ -35,6 +35,7 @@ test('settings, root of trust and programs', async () => {
     '/usr/lib/slipway/update/root.json',
     '/usr/lib/slipway/update.js',
     '/usr/lib/slipway/poll.js',
+    '/usr/lib/slipway/switch.js',
   ]);
   const [config, root] = entries.map((entry) =>
     entry.type === 'file' && entry.source.kind === 'bytes' ? Buffer.from(entry.source.bytes).toString() : '',

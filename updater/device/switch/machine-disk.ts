@@ -98,7 +98,8 @@ function read(system: System, fd: number, maxBytes: number): Promise<Uint8Array>
   return Promise.resolve(bytes);
 }
 
-function write(system: System, fd: number, offset: number, bytes: Uint8Array): void {
+function write(system: System, fd: number, offset: number, bytes: Uint8Array): Promise<void> {
   if (!system.writeAt(fd, offset, bytes))
     throw new SlipwayError('switch.write', 'the disk cannot be written');
+  return Promise.resolve();
 }

@@ -1,0 +1,33 @@
+/** A trial that ends because somebody restarts the machine in an orderly way has not failed: it gets its try back (failure 22). */
+import type { BootDisk, Esp } from './boot-disk.ts';
+import { LINUX, runningEntry, ukiEntries, type UkiEntry } from './entries.ts';
+import type { RunningVersion } from './facts.ts';
+import { renamingSteps } from './renaming.ts';
+import { runSteps, type Step } from './steps.ts';
+import { ukiName } from './uki-name.ts';
+
+export interface Retry {
+  readonly esp: Esp;
+  readonly entry: UkiEntry;
+}
+
+export const RETRY_STEPS: readonly Step<Retry>[] = renamingSteps<Retry>('retry', ({ esp, entry }) => ({
+  esp,
+  from: entry.path,
+  to: `${LINUX}/${ukiName({ ...entry, tries: givenBack(entry) })}`,
+}));
+
+export async function retry(
+  disk: BootDisk,
+  running: RunningVersion,
+  steps: readonly Step<Retry>[] = RETRY_STEPS,
+): Promise<void> {
+  await disk.withEsp(async (esp) => {
+    const entry = await runningEntry(disk, await ukiEntries(esp), running);
+    if (entry !== undefined) await runSteps(disk, steps, { esp, entry });
+  });
+}
+
+function givenBack({ tries }: UkiEntry): UkiEntry['tries'] {
+  return tries === undefined || tries.done === 0 ? tries : { left: tries.left + 1, done: tries.done - 1 };
+}
