@@ -6,18 +6,10 @@ import type { Manifest } from '../../builder/build/manifest.ts';
 import type { DiskSource } from '../../cli/run-input.ts';
 import type { Machine } from '../../lab/machine.ts';
 import { sshKey, type SshAccess } from '../../lab/ssh.ts';
-import { labToolbox } from '../../lab/toolbox.ts';
 import type { MachineStatus } from '../../spec/machine.ts';
-import { partition } from './disk-edit.ts';
-import { buildTestImage, WORK } from './image.ts';
-import {
-  expectQuietConsole,
-  healthyMachine,
-  HEALTHY_LIMIT_MS,
-  slipStatus,
-  ssh,
-  startTestMachine,
-} from './machine.ts';
+import { WORK } from './image.ts';
+import { expectQuietConsole, HEALTHY_LIMIT_MS, slipStatus, ssh, startHealthy } from './machine.ts';
+import { expectCleanState, withStateOf } from './state-disk.ts';
 
 const OVERLAY = join(WORK, 'healthy.qcow2');
 const LIMIT_MS = 2 * HEALTHY_LIMIT_MS;
@@ -30,17 +22,13 @@ describe('a machine from images/minimal.yaml with 256 MB of memory', { timeout: 
   let access: SshAccess;
 
   beforeAll(async () => {
-    source = await buildTestImage('images/minimal.yaml');
     await rm(OVERLAY, { force: true });
-    machine = await startTestMachine({
+    ({ source, machine, status, access } = await startHealthy('images/minimal.yaml', {
       name: 'healthy',
-      disk: source.disk,
-      diskSizeBytes: source.machineDiskBytes,
       overlay: OVERLAY,
       memoryMiB: 256,
       cpus: 2,
-    });
-    ({ status, access } = await healthyMachine(machine, source.user));
+    }));
   }, LIMIT_MS);
 
   afterAll(async () => {
@@ -129,19 +117,7 @@ describe('a machine from images/minimal.yaml with 256 MB of memory', { timeout: 
     await ssh(access, 'slip poweroff').catch(() => undefined);
     expect(await machine.exited).toMatchObject({ code: 0 });
     expect(machine.reports.at(-1)).toMatchObject({ event: 'shutdown', action: 'poweroff' });
-    const raw = join(WORK, 'healthy.raw');
-    const toolbox = await labToolbox();
-    try {
-      await run([...toolbox.command('qemu-img'), 'convert', '-O', 'raw', OVERLAY, raw]);
-      const state = await partition(raw, 'slipway-state');
-      const file = `${raw}?offset=${state.offset}`;
-      const { stdout } = await run(['dumpe2fs', '-h', file]);
-      expect(stdout.toString('utf8')).toMatch(/Filesystem state:\s+clean\n/);
-      expect(stdout.toString('utf8')).not.toContain('needs_recovery');
-      await run(['e2fsck', '-fn', file]);
-    } finally {
-      await rm(raw, { force: true });
-    }
+    await withStateOf(OVERLAY, expectCleanState);
   });
 
   test('its console shows no fault', () => {

@@ -9,7 +9,7 @@ import { prepareSsh, ssh as sshRun, sshKey, type SshAccess } from '../../lab/ssh
 import { labToolbox } from '../../lab/toolbox.ts';
 import type { DiskSource } from '../../cli/run-input.ts';
 import type { MachineStatus } from '../../spec/machine.ts';
-import { testKeys, WORK } from './image.ts';
+import { buildTestImage, testKeys, WORK } from './image.ts';
 
 export interface TestMachineOptions extends Partial<MachineOptions> {
   readonly disk: string;
@@ -59,6 +59,25 @@ export async function startTestMachine(options: TestMachineOptions): Promise<Mac
   });
   process.stderr.write(`console of ${name}: ${machine.consolePath}\n`);
   return machine;
+}
+
+/** Builds an image and starts a machine of it that several tests share, as `startTestMachine` does; ready when it is healthy. */
+export async function startHealthy(
+  image: string,
+  options: Omit<TestMachineOptions, 'disk'>,
+): Promise<{ source: DiskSource; machine: Machine; status: MachineStatus; access: SshAccess }> {
+  const source = await buildTestImage(image);
+  const machine = await startTestMachine({
+    disk: source.disk,
+    diskSizeBytes: source.machineDiskBytes,
+    ...options,
+  });
+  try {
+    return { source, machine, ...(await healthyMachine(machine, source.user)) };
+  } catch (error) {
+    await machine.close();
+    throw error;
+  }
 }
 
 /** A healthy machine, its status, and a way to log in. */

@@ -1,40 +1,36 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { DiskSource } from '../../cli/run-input.ts';
 import type { Machine } from '../../lab/machine.ts';
 import type { SshAccess } from '../../lab/ssh.ts';
 import type { MachineStatus, ServiceStatus } from '../../spec/machine.ts';
-import { buildTestImage } from './image.ts';
-import {
-  expectQuietConsole,
-  healthyMachine,
-  HEALTHY_LIMIT_MS,
-  slipStatus,
-  ssh,
-  startTestMachine,
-} from './machine.ts';
+import { WORK } from './image.ts';
+import { expectQuietConsole, HEALTHY_LIMIT_MS, slipStatus, ssh, startHealthy } from './machine.ts';
+import { expectCleanState, readStateFile, withStateOf } from './state-disk.ts';
 
+const OVERLAY = join(WORK, 'services.qcow2');
 const LIMIT_MS = 3 * HEALTHY_LIMIT_MS;
 const GATES = ['network', 'ssh', 'time'];
 
 /** One machine whose services misbehave in every way we know of. */
 describe('services that misbehave', { timeout: LIMIT_MS }, () => {
-  let source: DiskSource;
   let machine: Machine;
   let access: SshAccess;
 
   beforeAll(async () => {
-    source = await buildTestImage('test/boot/images/chaos.yaml');
-    machine = await startTestMachine({
+    await rm(OVERLAY, { force: true });
+    ({ machine, access } = await startHealthy('test/boot/images/chaos.yaml', {
       name: 'services',
-      disk: source.disk,
-      diskSizeBytes: source.machineDiskBytes,
+      overlay: OVERLAY,
       memoryMiB: 512,
       cpus: 2,
-    });
-    ({ access } = await healthyMachine(machine, source.user));
+    }));
   }, LIMIT_MS);
 
-  afterAll(() => machine.close());
+  afterAll(async () => {
+    await machine.close();
+    await rm(OVERLAY, { force: true });
+  });
 
   /** Waits on the machine, so that the guest's own clock counts: asks `slip status` until it is as expected. */
   const until = async (what: string, isSo: (status: MachineStatus) => boolean): Promise<MachineStatus> => {
@@ -151,10 +147,22 @@ describe('services that misbehave', { timeout: LIMIT_MS }, () => {
     expect(after.pid).not.toBe(before.pid);
   });
 
-  test('it shuts down in spite of them, and nothing was lost on the way', async () => {
-    await ssh(access, 'slip poweroff').catch(() => undefined);
+  test('at the press of the power button it shuts down in spite of them, in order, and leaves all clean', async () => {
+    await machine.powerdown();
     expect(await machine.exited).toMatchObject({ code: 0 });
     expect(machine.reports.at(-1)).toMatchObject({ event: 'shutdown', action: 'poweroff' });
+    await withStateOf(OVERLAY, async (state) => {
+      await expectCleanState(state);
+      const [dependent, dependency] = await Promise.all(
+        ['on-bystander', 'bystander'].map(async (name) => {
+          const log = await readStateFile(state, `/log/slipway/${name}/current`);
+          const stamp = /^(\S+) ended$/m.exec(log)?.[1];
+          if (stamp === undefined) throw new Error(`${name} was not asked to end\n${log}`);
+          return Date.parse(`${stamp.replace('_', 'T')}Z`);
+        }),
+      );
+      expect(dependent).toBeLessThan(dependency ?? NaN);
+    });
     expectQuietConsole(machine, ['out-of-memory']);
   });
 });
