@@ -175,6 +175,7 @@ export async function buildImage(image: ImageDefinition, options: BuildOptions):
       artifacts: [...built, ...(await describeArtifacts(output, [`${base}.provenance.json`]))],
       disk: { name: `${base}.raw`, sizeBytes: (await stat(result.disk)).size, ...disk },
       components: componentSizes([...root.entries]),
+      tools: lock.tools,
     };
     await writeFileAtomic(join(output, 'manifest.json'), `${JSON.stringify(made, null, 2)}\n`);
     return made;

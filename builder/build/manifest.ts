@@ -1,4 +1,5 @@
 /** manifest.json: what a build made, for people, tools, and the updater. */
+import type { LockedPackage } from '../lock/lock-file.ts';
 import type { ComponentSize } from '../report/sizes.ts';
 import type { DiskContent } from './disk.ts';
 
@@ -29,4 +30,6 @@ export interface Manifest {
   readonly artifacts: readonly Artifact[];
   readonly disk: { readonly name: string; readonly sizeBytes: number } & DiskContent;
   readonly components: readonly ComponentSize[];
+  /** What it was built with, and its releases' payloads are made with. */
+  readonly tools: readonly LockedPackage[];
 }

@@ -7,7 +7,7 @@ import { parseLocated } from './parse.ts';
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits');
 const packageName = z.string().regex(/^[a-z0-9][a-z0-9+.-]*$/, 'expected a package name');
 
-const LockedPackageSchema = z.object({
+export const LockedPackageSchema = z.object({
   name: packageName,
   version: z.string().regex(/^[0-9A-Za-z.+:~-]+$/, 'expected a package version'),
   architecture: z.enum(['amd64', 'arm64', 'all']),

@@ -1,5 +1,5 @@
 /** A build directory, read as what a release is made of. What the manifest says is held against the artifacts themselves. */
-import { X509Certificate, createHash } from 'node:crypto';
+import { createHash, type X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -10,6 +10,7 @@ import { readFat } from '../../../builder/esp/read.ts';
 import { decodeGpt, GPT_HEAD_BYTES } from '../../../builder/gpt/table.ts';
 import { inspectPe } from '../../../builder/inspect/pe.ts';
 import { partOf, withFile } from '../../../builder/inspect/source.ts';
+import { LockedPackageSchema, type LockedPackage } from '../../../builder/lock/lock-file.ts';
 import { parsePe, sectionData } from '../../../builder/pe/parse.ts';
 import { checkVerity } from '../../../builder/verity/check.ts';
 import { readVeritySuperblock, VERITY_SUPERBLOCK_BYTES } from '../../../builder/verity/superblock.ts';
@@ -42,6 +43,8 @@ export interface Build {
     readonly blockList: Uint8Array;
   };
   readonly uki: ImageFile & { readonly sha256: string; readonly signer: UkiContent['signer'] };
+  /** What it was built with; missing in builds of an older Slipway. */
+  readonly tools?: readonly LockedPackage[];
   /** Missing when the disk image is: the boot loader is taken from its ESP. */
   readonly loader?: { readonly bytes: Uint8Array; readonly version: string };
 }
@@ -60,6 +63,7 @@ const Manifest = z.object({
   rootHash: z.string().regex(/^[0-9a-f]{64}$/),
   artifacts: z.array(z.object({ name: z.string(), sha256: z.string() })),
   disk: z.object({ name: z.string() }),
+  tools: z.array(LockedPackageSchema).optional(),
 });
 type Manifest = z.infer<typeof Manifest>;
 
@@ -83,6 +87,7 @@ export async function readBuild(
     debug: manifest.debug,
     root,
     uki,
+    ...(manifest.tools === undefined ? {} : { tools: manifest.tools }),
     ...(loader === undefined ? {} : { loader }),
   };
 }
