@@ -37,6 +37,7 @@ export interface TargetEntry {
 
 /** Signs with every key of `signers`; none may be missing twice. Returns the file's bytes. */
 export async function signMetadata(body: SignedBody, signers: readonly TufSigner[]): Promise<Uint8Array> {
+  refuseFractions(body, body._type);
   const message = Buffer.from(canonicalize(body));
   const unique = [...new Map(signers.map((signer) => [signer.keyId, signer])).values()];
   if (unique.length === 0) throw new SlipwayError('keys.no-signer', `nobody signs ${body._type}`);
@@ -46,6 +47,21 @@ export async function signMetadata(body: SignedBody, signers: readonly TufSigner
     signatures.push({ keyid: signer.keyId, sig: Buffer.from(signature).toString('hex') });
   }
   return Buffer.from(canonicalize({ signatures, signed: body }));
+}
+
+/** Canonical JSON knows integers alone: what is a fraction elsewhere stands in signed documents as parts per million. */
+function refuseFractions(value: unknown, path: string): void {
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) {
+    throw new SlipwayError(
+      'metadata.fraction',
+      `${path} is ${value}, and signed documents hold integers alone`,
+      {
+        hint: 'write a fraction in parts per million',
+      },
+    );
+  }
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, child] of Object.entries(value)) refuseFractions(child, `${path}.${name}`);
 }
 
 /** targets.json: the releases, and for each channel the role that may hold it back. `signedAt` raises the clock floor of machines. */
