@@ -11,13 +11,15 @@ const SUBCOMMANDS: readonly (() => Promise<Command>)[] = [
   async () => (await import('./keys.ts')).keysCommand(),
   async () => (await import('./run.ts')).runCommand(),
   async () => (await import('./inspect.ts')).inspectCommand(),
+  async () => (await import('./repo.ts')).repoCommand(),
+  async () => (await import('./release.ts')).releaseCommand(),
 ];
 
-const NAMES = ['build', 'lock', 'validate', 'keys', 'run', 'inspect'];
+const NAMES = ['build', 'lock', 'validate', 'keys', 'run', 'inspect', 'repo', 'release'];
 
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('slipway')
-    .description('Builds, signs, boots and inspects minimal container-host operating systems.')
+    .description('Builds, signs, boots, inspects and updates minimal container-host operating systems.')
     .version(SLIPWAY_VERSION)
     .option('--debug', 'show stack traces of failures')
     .showHelpAfterError('(see --help)');

@@ -49,7 +49,10 @@ async function* slow(
   chunks: AsyncIterable<Buffer>,
   bytesPerSecond: number | undefined,
 ): AsyncGenerator<Buffer> {
-  if (bytesPerSecond === undefined) return yield* chunks;
+  if (bytesPerSecond === undefined) {
+    yield* chunks;
+    return;
+  }
   const slice = Math.max(1, Math.floor(bytesPerSecond / SLICES_PER_SECOND));
   for await (const chunk of chunks) {
     for (let offset = 0; offset < chunk.length; offset += slice) {

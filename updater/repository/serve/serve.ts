@@ -102,7 +102,7 @@ async function answer(
     const [first, last] = asked.kind === 'part' ? [asked.first, asked.last] : [0, status.size - 1];
     response.writeHead(asked.kind === 'part' ? 206 : 200, {
       'Content-Type': path.endsWith('.json') ? 'application/json' : 'application/octet-stream',
-      'Content-Length': last - first + 1,
+      ...(fault?.endless === true ? {} : { 'Content-Length': last - first + 1 }),
       'Last-Modified': status.mtime.toUTCString(),
       // Only this one changes; a cache that kept it would keep updates back.
       'Cache-Control': path === '/timestamp.json' ? 'no-cache' : 'public, max-age=31536000, immutable',
