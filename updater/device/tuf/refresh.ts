@@ -114,6 +114,7 @@ async function refreshTimestamp(session: Session, fetch: MetadataFetch): Promise
   if (oldIsGood) session.accepted('timestamp', old);
   const bytes = await fetch('timestamp.json', limits.timestampBytes);
   if (bytes === 'missing') throw metadataFault('metadata.try-later', 'there is no timestamp.json');
+  if (oldIsGood && sameBytes(bytes, old.bytes)) return attempt('timestamp', () => trusted.checkTimestamp());
   const document = { bytes };
   try {
     trusted.timestamp(document);
@@ -139,7 +140,7 @@ async function refreshSnapshot(session: Session, fetch: MetadataFetch): Promise<
   }
   const document = await fetchNamed(session, 'snapshot', meta, limits.snapshotBytes, fetch);
   attempt(`snapshot ${meta.version}`, () => trusted.snapshot(document, false));
-  session.accepted('snapshot', document);
+  session.accepted('snapshot', named(document, meta));
   stored.write(fileName('snapshot'), document.bytes);
 }
 
@@ -161,7 +162,7 @@ export async function refreshTargets(
   }
   const document = await fetchNamed(session, role, meta, limitBytes, fetch);
   attempt(`${role} ${meta.version}`, () => trusted.targets(document, role, delegator));
-  session.accepted(role, document);
+  session.accepted(role, named(document, meta));
   stored.write(fileName(role), document.bytes);
 }
 
@@ -203,12 +204,25 @@ async function fetchNamed(
   throw metadataFault('metadata.try-later', `there is no ${versioned}, which should be`);
 }
 
+/** A document that was verified to have the digest that another names. */
+function named(
+  document: Document,
+  { hashes }: { readonly hashes?: Record<string, string> | undefined },
+): Document {
+  const sha256 = hashes?.['sha256'];
+  return sha256 === undefined ? document : { ...document, sha256 };
+}
+
 /** The stored snapshot, when it is the one that the stored timestamp names. */
 function believeSnapshot({ trusted }: Session, document: Document): void {
   trusted.snapshot(document, true);
   const meta = trusted.store.timestamp?.signed.snapshotMeta;
   if (meta === undefined || isNamed(meta, document) === false)
     throw metadataFault('metadata.invalid', 'the snapshot is not the one that the timestamp names');
+}
+
+function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, index) => byte === other[index]);
 }
 
 function attempt(document: string, action: () => void): void {

@@ -51,6 +51,7 @@ export async function openSession(system: System, options: MetadataOptions): Pro
   const digests = await stored.digests(names);
   let verified: VerifiedDocuments['roles'] = {};
   const roles: Record<string, string> = {};
+  const read = new Map<string, Uint8Array>();
 
   const start = startingRoot(options.root, before, stored, digests, limits);
   let rootDocument = start.document;
@@ -74,8 +75,9 @@ export async function openSession(system: System, options: MetadataOptions): Pro
     stored,
     limits,
     storedDocument: (role, limitBytes) => {
-      const bytes = stored.read(fileName(role), limitBytes);
+      const bytes = read.get(role) ?? stored.read(fileName(role), limitBytes);
       if (bytes === undefined) return undefined;
+      read.set(role, bytes);
       const sha256 = digests.get(fileName(role)) ?? digest(bytes);
       return { bytes, sha256, remembered: verified[role] === sha256 };
     },
