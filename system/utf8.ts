@@ -1,6 +1,15 @@
 /** UTF-8 for a runtime without TextEncoder. Broken input becomes U+FFFD. */
 
+// Most texts are ASCII, and a loop over characters costs QuickJS a hundred times what its regular expressions do.
+const BEYOND_ASCII = /[^\0-\x7f]/;
+const CHUNK = 4096;
+
 export function encodeUtf8(text: string): Uint8Array {
+  if (!BEYOND_ASCII.test(text)) {
+    const ascii = new Uint8Array(text.length);
+    for (let index = 0; index < ascii.length; index++) ascii[index] = text.charCodeAt(index);
+    return ascii;
+  }
   const bytes: number[] = [];
   for (const character of text) {
     const point = character.codePointAt(0) ?? 0;
@@ -20,6 +29,18 @@ export function encodeUtf8(text: string): Uint8Array {
 }
 
 export function decodeUtf8(bytes: Uint8Array): string {
+  const asLatin1 = latin1(bytes);
+  return BEYOND_ASCII.test(asLatin1) ? decodeAny(bytes) : asLatin1;
+}
+
+function latin1(bytes: Uint8Array): string {
+  let text = '';
+  for (let start = 0; start < bytes.length; start += CHUNK)
+    text += String.fromCharCode(...bytes.subarray(start, start + CHUNK));
+  return text;
+}
+
+function decodeAny(bytes: Uint8Array): string {
   let text = '';
   let index = 0;
   while (index < bytes.length) {

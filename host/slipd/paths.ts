@@ -4,6 +4,7 @@ import { MACHINE_PATHS } from '../../spec/machine.ts';
 const { runtime } = MACHINE_PATHS;
 
 export const PATHS = {
+  runtime,
   /** One runit service directory for each service. */
   services: `${runtime}/services`,
   /** slipd's memory: JSON. */
@@ -12,6 +13,8 @@ export const PATHS = {
   wake: `${runtime}/wake`,
   /** Written by the boot scripts: root-hash, slot, version, and what was found wrong. */
   boot: `${runtime}/boot`,
+  /** Exists once `sysinit` is through: file systems are mounted, the files of /etc made. */
+  ready: `${runtime}/boot/ready`,
   pidFile: `${runtime}/slipd.pid`,
   /** Asks for a shutdown: `reboot`, `poweroff`, or `external` (init is at it already). */
   shutdown: `${runtime}/shutdown`,

@@ -30,6 +30,7 @@ mkdir -p "$root/run/slipway/boot" "$root/run/etc" "$root/var/log/slipway" "$root
 chmod 1777 "$root/tmp"
 echo a >"$root/run/slipway/boot/slot"
 echo 0123456789abcdef >"$root/run/slipway/boot/root-hash"
+: >"$root/run/slipway/boot/ready"
 echo root:x:0:0:root:/root:/bin/sh >"$root/etc/passwd"
 echo root:x:0: >"$root/etc/group"
 echo '::respawn:/usr/bin/qjs -m /usr/lib/slipway/slipd.js' >"$root/etc/inittab"
