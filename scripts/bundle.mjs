@@ -8,7 +8,11 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 // Resolved through esbuild from TypeScript sources, so nothing else needs to be installed on the machine that runs it.
 const node = {
-  entryPoints: { slipway: join(root, 'cli/main.ts') },
+  entryPoints: {
+    slipway: join(root, 'cli/main.ts'),
+    // The thread of updater/repository/delta.
+    'diff-worker': join(root, 'updater/repository/delta/diff-worker.ts'),
+  },
   outdir: join(root, 'dist'),
   outExtension: { '.js': '.mjs' },
   platform: 'node',
@@ -33,6 +37,7 @@ const quickjs = {
       verity: 'host/verity/main.ts',
       update: 'updater/device/main.ts',
       poll: 'updater/device/poll.ts',
+      switch: 'updater/device/switch/main.ts',
     })
       .map(([name, path]) => [name, join(root, path)])
       .filter(([, path]) => existsSync(path)),
@@ -43,8 +48,33 @@ const quickjs = {
   format: 'esm',
   minify: true,
   external: ['std', 'os'],
+  // What tuf-js takes of Node, and what it takes to read patterns that our metadata does not have.
+  mainFields: ['module', 'main'],
+  alias: { ...tufShims('crypto.ts'), minimatch: join(root, 'updater/device/tuf/shims/minimatch.ts') },
+  inject: [join(root, 'updater/device/tuf/shims/buffer.ts')],
 };
 
-for (const options of [node, quickjs]) {
+// The machine's TUF client as a program of its own, for Node and for QuickJS: each loads only its half.
+const tufClient = {
+  entryPoints: { 'tuf-client': join(root, 'updater/device/tuf-client/main.ts') },
+  outdir: join(root, 'dist'),
+  outExtension: { '.js': '.mjs' },
+  platform: 'neutral',
+  target: 'es2022',
+  format: 'esm',
+  splitting: true,
+  chunkNames: 'chunks/tuf-[name]-[hash]',
+  external: ['std', 'os', 'node:*'],
+  mainFields: ['module', 'main'],
+  alias: tufShims('crypto-all.ts'),
+  inject: [join(root, 'updater/device/tuf/shims/buffer.ts')],
+};
+
+for (const options of [node, quickjs, tufClient]) {
   await build({ ...options, bundle: true, logLevel: 'warning', legalComments: 'none' });
+}
+
+function tufShims(crypto) {
+  const shims = join(root, 'updater/device/tuf/shims');
+  return { crypto: join(shims, crypto), util: join(shims, 'util.ts') };
 }
