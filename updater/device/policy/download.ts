@@ -1,8 +1,6 @@
 /** Whether a download of this kind may be made: a flaky delta never becomes a full image over a costly network in silence (failure 2). */
+import type { DownloadKind } from '../apply/facts.ts';
 import { fullDownloadPolicy, type UpdateSettings } from '../../../spec/update.ts';
-
-/** `blocks`: of the full image, only what no slot of this machine has. */
-export type DownloadKind = 'delta' | 'blocks' | 'full';
 
 export type DownloadAnswer = 'yes' | 'ask' | 'no';
 

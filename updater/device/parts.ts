@@ -1,0 +1,53 @@
+/** The parts that the commands compose, in one place: on the machine the real ones, in tests others for what needs a machine. */
+import type { System } from '../../system/system.ts';
+import { applyRoot } from './apply/apply.ts';
+import { planDownload } from './apply/plan.ts';
+import { applyUki } from './apply/uki.ts';
+import { createFetcher } from './fetch/fetcher.ts';
+import * as boot from './switch/switch.ts';
+import { readRunning } from './switch/machine-parts.ts';
+import { loadMetadata, refreshMetadata } from './tuf/refresh.ts';
+
+export interface Parts {
+  readonly createFetcher: typeof createFetcher;
+  readonly refreshMetadata: typeof refreshMetadata;
+  readonly loadMetadata: typeof loadMetadata;
+  readonly readRunning: typeof readRunning;
+  readonly readBoot: typeof boot.readBoot;
+  readonly readRecord: typeof boot.readRecord;
+  readonly nextPhase: typeof boot.nextPhase;
+  readonly prepareSlot: typeof boot.prepareSlot;
+  readonly checkpoint: typeof boot.checkpoint;
+  readonly commitSlot: typeof boot.commitSlot;
+  readonly installUki: typeof boot.installUki;
+  readonly switchTo: typeof boot.switchTo;
+  readonly rollback: typeof boot.rollback;
+  readonly planDownload: typeof planDownload;
+  readonly applyRoot: typeof applyRoot;
+  readonly applyUki: typeof applyUki;
+  /** Asks init for an orderly restart. */
+  readonly reboot: (system: System) => void;
+}
+
+/** busybox init: SIGTERM restarts the machine, after slipd has stopped every service. */
+const INIT = { pid: 1, restart: 15 };
+
+export const MACHINE_PARTS: Parts = {
+  createFetcher,
+  refreshMetadata,
+  loadMetadata,
+  readRunning,
+  readBoot: boot.readBoot,
+  readRecord: boot.readRecord,
+  nextPhase: boot.nextPhase,
+  prepareSlot: boot.prepareSlot,
+  checkpoint: boot.checkpoint,
+  commitSlot: boot.commitSlot,
+  installUki: boot.installUki,
+  switchTo: boot.switchTo,
+  rollback: boot.rollback,
+  planDownload,
+  applyRoot,
+  applyUki,
+  reboot: (system) => void system.kill(INIT.pid, INIT.restart),
+};
