@@ -83,16 +83,16 @@ export function runOnTerminal(system: System, request: Request, output: 'termina
   };
   const exchange: Exchange = ask(system, request, output === 'fifo' ? ['out'] : [], {
     prepared: (id) => {
-      if (output === 'fifo') out = openStream(system, id, 'out', true);
+      if (output === 'terminal') return;
+      out = openStream(system, id, 'out', true);
+      // From now on, since a quick command fills the FIFO before we hear that it runs.
+      startRelay(system, out.end, 1, () => {
+        drained = true;
+        leave();
+      });
     },
     reply: (message) => {
-      if (message.type === 'running' && out !== undefined) {
-        system.close(out.held);
-        startRelay(system, out.end, 1, () => {
-          drained = true;
-          leave();
-        });
-      }
+      if (message.type === 'running' && out !== undefined) system.close(out.held);
       if (message.type !== 'exit') return;
       exitCode = message.code;
       leave();
