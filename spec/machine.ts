@@ -114,6 +114,28 @@ export interface ServiceStatus {
   readonly reason: string | null;
 }
 
+/** How the running version stands with the updater; the rest of it is told by `slip update status`. */
+export interface UpdateStatus {
+  /** `trial`: it has yet to prove itself. `degraded`: it did not, and there is nothing to return to. */
+  readonly state: 'trial' | 'committed' | 'degraded';
+  readonly reason: string | null;
+  /** Of a trial: what must be well beside the services. */
+  readonly gates: readonly {
+    readonly name: string;
+    readonly state: 'unknown' | 'healthy' | 'unhealthy';
+    readonly detail: string | null;
+  }[];
+  /** The version that is tried at the next start. */
+  readonly next: string | null;
+  /** Versions that were given up here; `at` is Unix time in seconds. */
+  readonly failed: readonly {
+    readonly version: string;
+    readonly reason: string;
+    readonly logs: readonly string[];
+    readonly at: number;
+  }[];
+}
+
 /** `slip status --json`. */
 export interface MachineStatus {
   readonly format: '1.0';
@@ -129,6 +151,8 @@ export interface MachineStatus {
   readonly uptimeMs: number;
   readonly memory: { readonly totalBytes: number; readonly availableBytes: number };
   readonly services: readonly ServiceStatus[];
+  /** Not in images without an updater. */
+  readonly update?: UpdateStatus;
 }
 
 /** `slip state show --json`. */

@@ -1,10 +1,13 @@
 /** A new slipd takes over what an earlier one of this boot left: its memory, and the containers that run on. */
 import type { MachineDescription } from '../../spec/machine.ts';
 import type { System } from '../../system/system.ts';
+import { isTrial } from './facts.ts';
 import { monitorFacts } from './monitor.ts';
 import { PATHS } from './paths.ts';
 import { startHealth } from './plan/health.ts';
 import { initialMemory, withService, type Memory } from './plan/memory.ts';
+import { initialUpdate } from './plan/update.ts';
+import { hasUpdater } from './update.ts';
 
 /** What the last slipd remembered; a fresh memory at the first start of a boot, or when that cannot be read. */
 export function loadMemory(system: System, description: MachineDescription): Memory {
@@ -18,6 +21,18 @@ export function loadMemory(system: System, description: MachineDescription): Mem
   } catch {
     return fresh;
   }
+}
+
+/** The part of memory that follows a trial. What an earlier slipd had started is started again: nothing of it does harm twice. */
+export function withUpdater(system: System, loaded: Memory): Memory {
+  if (!hasUpdater(system)) return { ...loaded, update: null };
+  const update = loaded.update ?? initialUpdate(isTrial(system));
+  const { updater, network } = update.gates;
+  const gates = {
+    updater: { ...updater, checkingSinceMs: null },
+    network: { ...network, checkingSinceMs: null },
+  };
+  return { ...loaded, update: { ...update, command: null, gates } };
 }
 
 /** Brings memory in line with the monitors: checks that were under way are asked again, runs that nobody remembers are taken on. */

@@ -4,7 +4,7 @@ import { MACHINE_PATHS } from '../../spec/machine.ts';
 import { signalNumber } from '../../system/signals.ts';
 import type { System } from '../../system/system.ts';
 import { writeAccounts } from './accounts.ts';
-import { adopt, loadMemory } from './adoption.ts';
+import { adopt, loadMemory, withUpdater } from './adoption.ts';
 import { endLeftovers } from './control/leftovers.ts';
 import { controlDirectories, serveControl } from './control/server.ts';
 import { settled, type Settled } from './control/settled.ts';
@@ -22,7 +22,7 @@ import {
 } from './monitor.ts';
 import { PATHS } from './paths.ts';
 import { hear } from './plan/events.ts';
-import { BOOT_DEADLINE_MS } from './plan/gates.ts';
+import { badGates, BOOT_DEADLINE_MS } from './plan/gates.ts';
 import { checkOverdue } from './plan/health.ts';
 import type { Action, Event, Memory, PowerAction } from './plan/memory.ts';
 import { observe } from './plan/observe.ts';
@@ -31,6 +31,7 @@ import { machineStatus } from './plan/status.ts';
 import { finishShutdown, requestedShutdown } from './power.ts';
 import { probe } from './probe.ts';
 import { createReporter } from './report.ts';
+import { checkUpdateGate, leaveTrial, readUpdate, startSwitch } from './update.ts';
 import { openWatchdog, PET_INTERVAL_MS } from './watchdog.ts';
 
 /** How often to look for a container that is being started: one stat. */
@@ -47,7 +48,7 @@ export function runDaemon(system: System): void {
   const watchdog = openWatchdog(system);
   system.writeText(PATHS.pidFile, `${system.pid}\n`);
 
-  let memory: Memory = loadMemory(system, description);
+  let memory: Memory = withUpdater(system, loadMemory(system, description));
   let saved = '';
   let ready = false;
   let cancelSleep: () => void = () => undefined;
@@ -57,8 +58,16 @@ export function runDaemon(system: System): void {
   const waiters: Settled[] = [];
   const silentSinceMs = new Map<string, number>();
 
-  const status = () =>
-    machineStatus(description, memory, readFacts(system, description, watchdog.kind), system.uptimeMs());
+  const status = () => {
+    const facts = readFacts(system, description, watchdog.kind);
+    const update = readUpdate(system, memory.update);
+    return machineStatus(
+      description,
+      memory,
+      { ...facts, ...(update === undefined ? {} : { update }) },
+      system.uptimeMs(),
+    );
+  };
   const tell = (event: Event): void => {
     memory = hear(description, memory, event, system.uptimeMs());
   };
@@ -151,8 +160,24 @@ export function runDaemon(system: System): void {
         return;
       case 'power':
         for (const service of description.services) endMonitor(system, service.name);
-        finishShutdown(system, action.action, description, reporter);
+        leaveTrial(system, memory.update, () => finishShutdown(system, action.action, description, reporter));
         return;
+      case 'update-gate':
+        checkUpdateGate(system, action.gate, (ok, detail) => {
+          tell({ kind: 'gate-checked', gate: action.gate, ok, detail });
+          turn();
+        });
+        return;
+      case 'switch': {
+        const [bad] = badGates(description, memory, system.uptimeMs());
+        startSwitch(system, action.command, action.reason, bad, (code, detail) => {
+          if (code !== 0) system.log(`slipd: switch.js ${action.command}: ${detail} (${code})`);
+          tell({ kind: 'switched', code, detail });
+          if (memory.update?.phase === 'giving-up') return shutDown('reboot');
+          turn();
+        });
+        return;
+      }
     }
   }
 
@@ -168,7 +193,9 @@ export function runDaemon(system: System): void {
     });
     // A version on trial that is not good by the deadline is given up: the machine restarts into the other one.
     const late = nowMs >= memory.boot.sinceMs + BOOT_DEADLINE_MS;
-    if (stuck || (trial && late && memory.boot.verdict !== 'healthy')) return;
+    // Unless there is no other one: then somebody must be able to look at it.
+    const given = trial && late && memory.boot.verdict !== 'healthy' && memory.update?.phase !== 'kept';
+    if (stuck || given) return;
     watchdog.pet();
     nextPetMs = nowMs + PET_INTERVAL_MS;
   }

@@ -4,6 +4,7 @@ import { afterCheck, startHealth } from './health.ts';
 import { withService, NO_HEALTH, type Event, type Memory } from './memory.ts';
 import { restartedWith } from './order.ts';
 import { afterExit } from './restart.ts';
+import { afterCommand, afterGate } from './update.ts';
 
 export function hear(description: MachineDescription, memory: Memory, event: Event, nowMs: number): Memory {
   if (event.kind === 'shutdown') {
@@ -11,6 +12,10 @@ export function hear(description: MachineDescription, memory: Memory, event: Eve
       ? { ...memory, shutdown: { action: event.action, sinceMs: nowMs, finished: false } }
       : memory;
   }
+  if (event.kind === 'gate-checked')
+    return memory.update === null ? memory : { ...memory, update: afterGate(memory.update, event, nowMs) };
+  if (event.kind === 'switched')
+    return memory.update === null ? memory : { ...memory, update: afterCommand(memory.update, event, nowMs) };
   const service = description.services.find((candidate) => candidate.name === event.service);
   const own = memory.services[event.service];
   if (service === undefined || own === undefined) return memory;

@@ -1,6 +1,6 @@
 /** Whether this boot is a good one. */
 import type { MachineDescription, MachineService } from '../../../spec/machine.ts';
-import type { BootMemory, Memory } from './memory.ts';
+import type { BootMemory, Memory, UpdateGate, UpdateMemory } from './memory.ts';
 import { hasCompleted } from './order.ts';
 import { isFailing } from './restart.ts';
 
@@ -14,6 +14,15 @@ export function badGates(description: MachineDescription, memory: Memory, nowMs:
     .map((service) => service.name);
 }
 
+export const UPDATE_GATES: readonly UpdateGate[] = ['updater', 'network'];
+
+/** Names of the gates of the update that are not healthy; only a trial has them. */
+export function badUpdateGates(update: UpdateMemory | null): readonly UpdateGate[] {
+  return update?.phase === 'trying'
+    ? UPDATE_GATES.filter((gate) => update.gates[gate].state !== 'healthy')
+    : [];
+}
+
 /** The verdict after this instant. */
 export function judgeBoot(description: MachineDescription, memory: Memory, nowMs: number): BootMemory {
   const { boot } = memory;
@@ -23,8 +32,9 @@ export function judgeBoot(description: MachineDescription, memory: Memory, nowMs
   const sound = memory.problems.length === 0;
   const since = good ? (boot.gatesHealthySinceMs ?? nowMs) : null;
   const soaked = since !== null && nowMs - since >= description.gateSoakMs;
-  if (soaked && sound) return { ...boot, gatesHealthySinceMs: since, verdict: 'healthy' };
-  const bad = !good || !sound;
+  const complete = badUpdateGates(memory.update).length === 0;
+  if (soaked && sound && complete) return { ...boot, gatesHealthySinceMs: since, verdict: 'healthy' };
+  const bad = !good || !sound || !complete;
   const late = nowMs >= boot.sinceMs + BOOT_DEADLINE_MS;
   const verdict =
     boot.verdict === 'healthy' && bad

@@ -71,6 +71,30 @@ export interface BootMemory {
   readonly reported: 'none' | 'started' | 'healthy' | 'degraded';
 }
 
+export type UpdateGate = 'updater' | 'network';
+
+export interface UpdateGateMemory {
+  readonly state: 'unknown' | 'healthy' | 'unhealthy';
+  readonly detail: string | null;
+  readonly checkingSinceMs: number | null;
+  readonly nextAtMs: number;
+}
+
+export interface UpdateMemory {
+  /** `giving-up`: the way back has begun. `kept`: it is not good, and there is no way back from it. */
+  readonly phase: 'trying' | 'confirming' | 'committed' | 'giving-up' | 'kept';
+  readonly reason: string | null;
+  /** What of switch.js runs. */
+  readonly command: 'boot' | 'confirm' | 'fail' | 'retry' | null;
+  readonly commandSinceMs: number;
+  readonly nextAtMs: number;
+  /** The update record was compared with what runs. */
+  readonly reconciled: boolean;
+  /** Since when some gate has been bad, not only late. */
+  readonly badSinceMs: number | null;
+  readonly gates: Readonly<Record<UpdateGate, UpdateGateMemory>>;
+}
+
 export interface Memory {
   readonly format: 1;
   readonly services: Readonly<Record<string, ServiceMemory>>;
@@ -78,6 +102,8 @@ export interface Memory {
   readonly shutdown: ShutdownMemory | null;
   /** Gates of the machine itself that are bad, and why; from the boot scripts. */
   readonly problems: readonly string[];
+  /** `null` where the image has no updater. */
+  readonly update: UpdateMemory | null;
 }
 
 export type Event =
@@ -98,7 +124,14 @@ export type Event =
     }
   | { readonly kind: 'out-of-memory'; readonly service: string; readonly atMs: number }
   | { readonly kind: 'start' | 'stop' | 'restart'; readonly service: string }
-  | { readonly kind: 'shutdown'; readonly action: PowerAction };
+  | { readonly kind: 'shutdown'; readonly action: PowerAction }
+  | {
+      readonly kind: 'gate-checked';
+      readonly gate: UpdateGate;
+      readonly ok: boolean;
+      readonly detail: string;
+    }
+  | { readonly kind: 'switched'; readonly code: number; readonly detail: string };
 
 export type Action =
   | { readonly kind: 'start'; readonly service: string; readonly run: number }
@@ -106,7 +139,13 @@ export type Action =
   | { readonly kind: 'kill'; readonly service: string }
   | { readonly kind: 'probe'; readonly service: string; readonly run: number }
   | { readonly kind: 'report'; readonly event: 'started' | 'healthy' | 'degraded' }
-  | { readonly kind: 'power'; readonly action: PowerAction };
+  | { readonly kind: 'power'; readonly action: PowerAction }
+  | { readonly kind: 'update-gate'; readonly gate: UpdateGate }
+  | {
+      readonly kind: 'switch';
+      readonly command: 'boot' | 'confirm' | 'fail' | 'retry';
+      readonly reason: string;
+    };
 
 export const NO_HEALTH: HealthMemory = {
   state: 'none',
@@ -146,6 +185,7 @@ export function initialMemory(description: MachineDescription, nowMs: number): M
     boot: { sinceMs: nowMs, verdict: 'starting', gatesHealthySinceMs: null, reported: 'none' },
     shutdown: null,
     problems: [],
+    update: null,
   };
 }
 

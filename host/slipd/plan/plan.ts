@@ -9,6 +9,7 @@ import { NO_HEALTH, withService, type Action, type Memory, type ServiceMemory } 
 import { blockedBy } from './order.ts';
 import { GOOD_RUN_MS } from './restart.ts';
 import { planShutdown } from './shutdown.ts';
+import { nextUpdateMs, planUpdate } from './update.ts';
 
 /** A start that gives neither a container nor an exit within this time is ended by force. */
 export const START_LIMIT_MS = 120_000;
@@ -32,6 +33,7 @@ export function plan(description: MachineDescription, remembered: Memory, nowMs:
     memory = withService(memory, service.name, planService(service, own, memory, actions, nowMs));
   }
   memory = { ...memory, boot: judgeBoot(description, memory, nowMs) };
+  memory = planUpdate(description, memory, actions, nowMs);
   memory = report(memory, actions);
   return { memory, actions, wakeAtMs: nextLook(description, memory, nowMs) };
 }
@@ -127,7 +129,7 @@ function report(memory: Memory, actions: Action[]): Memory {
 }
 
 function nextLook(description: MachineDescription, memory: Memory, nowMs: number): number {
-  let wakeAtMs = nextVerdictMs(description, memory.boot, nowMs);
+  let wakeAtMs = Math.min(nextVerdictMs(description, memory.boot, nowMs), nextUpdateMs(memory, nowMs));
   const consider = (atMs: number | null): void => {
     if (atMs !== null && atMs < wakeAtMs) wakeAtMs = atMs;
   };

@@ -5,6 +5,7 @@ import type {
   MachineStatus,
   ServiceState,
   ServiceStatus,
+  UpdateStatus,
 } from '../../../spec/machine.ts';
 import { signalName } from '../../../system/signals.ts';
 import { badGates } from './gates.ts';
@@ -17,6 +18,7 @@ export interface MachineFacts {
   readonly slot: MachineStatus['slot'];
   readonly watchdog: MachineStatus['watchdog'];
   readonly memory: MachineStatus['memory'];
+  readonly update?: UpdateStatus;
   /** What the boot scripts have to say beside problems. */
   readonly notes: readonly string[];
   readonly services: Readonly<
@@ -47,6 +49,7 @@ export function machineStatus(
     uptimeMs: Math.round(nowMs),
     memory: facts.memory,
     services: description.services.map((service) => serviceStatus(service, memory, facts, nowMs)),
+    ...(facts.update === undefined ? {} : { update: facts.update }),
   };
 }
 

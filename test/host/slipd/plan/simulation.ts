@@ -1,7 +1,14 @@
 /** A machine made of numbers: does what plan() asks, and lets a script decide how its services fare. */
 import type { MachineDescription } from '../../../../spec/machine.ts';
 import { hear } from '../../../../host/slipd/plan/events.ts';
-import { initialMemory, type Action, type Event, type Memory } from '../../../../host/slipd/plan/memory.ts';
+import {
+  initialMemory,
+  type Action,
+  type Event,
+  type Memory,
+  type UpdateGate,
+} from '../../../../host/slipd/plan/memory.ts';
+import { initialUpdate } from '../../../../host/slipd/plan/update.ts';
 import { plan } from '../../../../host/slipd/plan/plan.ts';
 
 /** How one run of a service goes. */
@@ -25,6 +32,13 @@ export const GOOD: Fate = {
   healthy: true,
   answersAfterMs: 30,
 };
+
+/** An image with an updater: what its gates and programs answer. */
+export interface Updater {
+  readonly trial: boolean;
+  readonly gate: (gate: UpdateGate, nowMs: number) => { readonly ok: boolean; readonly detail: string };
+  readonly command: (command: string, nowMs: number) => { readonly code: number; readonly detail: string };
+}
 
 export interface Step {
   readonly atMs: number;
@@ -50,8 +64,13 @@ export function simulate(
   steps: readonly Step[],
   untilMs: number,
   problems: readonly string[] = [],
+  updater?: Updater,
 ): Trace {
-  let memory: Memory = { ...initialMemory(description, 0), problems };
+  let memory: Memory = {
+    ...initialMemory(description, 0),
+    problems,
+    update: updater === undefined ? null : initialUpdate(updater.trial),
+  };
   let nowMs = 0;
   let turns = 0;
   let pending: Pending[] = [...steps];
@@ -100,6 +119,7 @@ export function simulate(
       const code = action.kind === 'kill' ? 137 : 0;
       later(delay, { kind: 'exited', service: action.service, run, code, atMs: nowMs + delay });
     }
+    actOnUpdate(action);
     if (action.kind === 'probe') {
       const own = fate(action.service, action.run);
       const { service, run } = action;
@@ -111,6 +131,13 @@ export function simulate(
         detail: own.healthy ? '' : 'no',
       });
     }
+  }
+
+  function actOnUpdate(action: Action): void {
+    if (action.kind === 'update-gate' && updater !== undefined)
+      later(900, { kind: 'gate-checked', gate: action.gate, ...updater.gate(action.gate, nowMs) });
+    if (action.kind === 'switch' && updater !== undefined)
+      later(500, { kind: 'switched', ...updater.command(action.command, nowMs) });
   }
 
   function deliver(event: Event): void {
