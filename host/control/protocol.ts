@@ -52,7 +52,7 @@ export type Request =
       readonly command: readonly string[];
       readonly user: string | null;
     } & Session)
-  | ({ readonly kind: 'shell'; readonly command: readonly string[] } & Session)
+  | ({ readonly kind: 'shell' | 'update'; readonly command: readonly string[] } & Session)
   | {
       readonly kind: 'logs';
       readonly service: string;
@@ -107,12 +107,13 @@ export function parseRequest(text: string): Request | undefined {
       if (user !== null && !(typeof user === 'string' && /^\d{1,9}(:\d{1,9})?$/.test(user))) return undefined;
       return { kind: 'exec', service, command, user, ...session };
     }
-    case 'shell': {
+    case 'shell':
+    case 'update': {
       const command = words(field['command']);
       const session = parseSession(field);
       return command === undefined || session === undefined
         ? undefined
-        : { kind: 'shell', command, ...session };
+        : { kind: field['kind'], command, ...session };
     }
     case 'logs': {
       const service = serviceName(field['service']);

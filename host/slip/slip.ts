@@ -11,6 +11,7 @@ import { servicesCommand } from './commands/services.ts';
 import { shellCommand } from './commands/shell.ts';
 import { stateCommand } from './commands/state.ts';
 import { statusCommand } from './commands/status.ts';
+import { updateCommand } from './commands/update.ts';
 import { formatTable } from '../../system/format.ts';
 import { print, usage } from './output.ts';
 
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   restartCommand,
   execCommand,
   shellCommand,
+  updateCommand,
   rebootCommand,
   poweroffCommand,
 ];

@@ -10,6 +10,7 @@ import { controlDirectories, serveControl } from './control/server.ts';
 import { settled, type Settled } from './control/settled.ts';
 import { prepareDirectories } from './directories.ts';
 import { bootProblems, isTrial, readFacts } from './facts.ts';
+import { createFollower } from './follow.ts';
 import { watchKernelLog } from './kernel-log.ts';
 import {
   endMonitor,
@@ -46,6 +47,7 @@ export function runDaemon(system: System): void {
   const description = JSON.parse(system.readText(MACHINE_PATHS.description) ?? '') as MachineDescription;
   const reporter = createReporter(system);
   const watchdog = openWatchdog(system);
+  const follower = createFollower(system);
   system.writeText(PATHS.pidFile, `${system.pid}\n`);
 
   let memory: Memory = withUpdater(system, loadMemory(system, description));
@@ -97,6 +99,8 @@ export function runDaemon(system: System): void {
     nowMs = system.uptimeMs();
     petWatchdog(nowMs);
     answerWaiters(nowMs);
+    const { update, shutdown } = memory;
+    follower.tick(shutdown === null && (update?.phase === 'committed' || update?.phase === 'kept'));
     const sleepMs = Math.min(Math.max(0, planned.wakeAtMs - nowMs), LONGEST_SLEEP_MS);
     cancelSleep = system.after(sleepMs, turn);
     pollStarting();

@@ -89,7 +89,7 @@ function summary(system: System): Summary | undefined {
 }
 
 /** In a control group of its own: an update takes no memory from the services. */
-function confined(words: readonly string[]): readonly string[] {
+export function confined(words: readonly string[]): readonly string[] {
   const script =
     'mkdir -p "$0" && echo "$1" >"$0/memory.max" && echo $$ >"$0/cgroup.procs"; shift; exec "$@"';
   return [PROGRAMS.shell, '-c', script, `${PATHS.cgroups}/update`, `${MEMORY_BYTES}`, PROGRAMS.qjs, ...words];

@@ -6,10 +6,12 @@ import {
   type MachineStatus,
   type PreparedDirectory,
 } from '../../../spec/machine.ts';
+import { UPDATE_PATHS } from '../../../spec/update.ts';
 import type { System } from '../../../system/system.ts';
 import { OPERATORS_GROUP } from '../accounts.ts';
 import { ENVIRONMENT, PROGRAMS } from '../paths.ts';
 import type { Event } from '../plan/memory.ts';
+import { confined, hasUpdater } from '../update.ts';
 import { readState, resetState } from '../state.ts';
 import { admit, sweep, type Admitted } from './admission.ts';
 import { connect, type Connection } from './connection.ts';
@@ -188,6 +190,19 @@ export function serveControl(system: System, daemon: Daemon, gid: number): void 
           );
         recordShell(system, userName(admitted.uid), request.command);
         return runSession(system, admitted, connection, request, shellProgram(request));
+      }
+      case 'update': {
+        if (!hasUpdater(system))
+          return finish(
+            failed(
+              'control.no-updater',
+              'this image holds no updater',
+              'add `update:` to the image definition; until then it is replaced by hand',
+            ),
+          );
+        const session = { terminal: null, termType: request.termType };
+        const argv = confined(['-m', UPDATE_PATHS.program, ...request.command]);
+        return runSession(system, admitted, connection, session, { argv, pidFile: null, output: 'fifo' });
       }
       case 'logs': {
         const argv = [

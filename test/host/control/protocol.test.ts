@@ -18,6 +18,7 @@ const requests: readonly Request[] = [
     terminal: '/dev/pts/3',
   },
   { kind: 'shell', command: [], ...session },
+  { kind: 'update', command: ['apply', '--version', '1.1'], ...session },
   { kind: 'logs', service: 'web', follow: true, since: '2026-01-31_12:00:00.00000', tail: 100, json: false },
 ];
 
