@@ -1,19 +1,5 @@
 // Rewrites schema/ and docs/reference/ from the definitions in spec/. A unit test fails while they are stale.
-import { build } from 'esbuild';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { importBundled, root } from './bundled.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const outfile = join(root, 'dist/generate-reference.mjs');
-await build({
-  entryPoints: [join(root, 'cli/generate-reference.ts')],
-  outfile,
-  bundle: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
-  packages: 'external',
-  logLevel: 'warning',
-});
-const { generateReference } = await import(pathToFileURL(outfile).href);
+const { generateReference } = await importBundled('cli/generate-reference.ts');
 for (const path of await generateReference(root)) console.log(path);

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { SlipwayError } from '../../spec/error.ts';
 import { run } from '../process/run.ts';
-import { changed, DownloadError, type Expected } from './download-fault.ts';
+import { changed, DownloadError } from './download-fault.ts';
+import type { Expected } from './expected.ts';
 import { hostAcquireSettings, needsApt, proxyEnvironment } from './transport.ts';
 
 /** Whether an address is apt's to fetch. */

@@ -65,9 +65,3 @@ function codeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
-
-/** What a download must turn out to be. */
-export interface Expected {
-  readonly sha256: string;
-  readonly sizeBytes: number;
-}

@@ -3,7 +3,8 @@ import { createHash, type Hash } from 'node:crypto';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { openAddress } from './address.ts';
 import { downloadByApt, fetchedByApt } from './apt-download.ts';
-import { changed, DownloadError, faultOf, type Expected } from './download-fault.ts';
+import { changed, DownloadError, faultOf } from './download-fault.ts';
+import type { Expected } from './expected.ts';
 
 const ATTEMPTS = 4;
 const PAUSE_MS = 100;

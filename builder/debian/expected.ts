@@ -1,0 +1,5 @@
+/** What a download must turn out to be. */
+export interface Expected {
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
