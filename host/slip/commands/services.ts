@@ -1,28 +1,12 @@
 import type { ServiceStatus } from '../../../spec/machine.ts';
-import { ask } from '../client.ts';
-import type { Command } from '../command.ts';
 import { formatBytes, formatDuration, formatTable } from '../../../system/format.ts';
-import { fail, print } from '../output.ts';
+import { statusPage } from './ask-status.ts';
 
-export const servicesCommand: Command = {
-  name: 'services',
-  synopsis: '',
-  summary: 'state, health, restarts, memory and uptime of each service',
-  flags: [],
-  json: true,
-  words: [0, 0],
-  run: (system, _parsed, format) => {
-    ask(system, { kind: 'status' }, [], {
-      reply: (reply) => {
-        if (reply.type !== 'status') return;
-        const { services } = reply.status;
-        print(system, format === 'json' ? JSON.stringify(services) : serviceTable(services));
-        system.exit(0);
-      },
-      failed: (failure) => fail(system, failure, format),
-    });
-  },
-};
+export const servicesCommand = statusPage(
+  { name: 'services', summary: 'state, health, restarts, memory and uptime of each service' },
+  (status) => status.services,
+  serviceTable,
+);
 
 /** A gate is marked with a star. */
 export function serviceTable(services: readonly ServiceStatus[]): string {

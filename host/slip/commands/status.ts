@@ -1,28 +1,13 @@
 import type { MachineStatus } from '../../../spec/machine.ts';
-import { ask } from '../client.ts';
-import type { Command } from '../command.ts';
 import { formatBytes, formatDuration, formatTable } from '../../../system/format.ts';
-import { fail, print } from '../output.ts';
+import { statusPage } from './ask-status.ts';
 import { serviceTable } from './services.ts';
 
-export const statusCommand: Command = {
-  name: 'status',
-  synopsis: '',
-  summary: 'the machine and its services',
-  flags: [],
-  json: true,
-  words: [0, 0],
-  run: (system, _parsed, format) => {
-    ask(system, { kind: 'status' }, [], {
-      reply: (reply) => {
-        if (reply.type !== 'status') return;
-        print(system, format === 'json' ? JSON.stringify(reply.status) : describe(reply.status));
-        system.exit(0);
-      },
-      failed: (failure) => fail(system, failure, format),
-    });
-  },
-};
+export const statusCommand = statusPage(
+  { name: 'status', summary: 'the machine and its services' },
+  (status) => status,
+  describe,
+);
 
 /** The page that `slip status` prints. */
 export function describe(status: MachineStatus): string {
