@@ -1,6 +1,7 @@
 /** Machines for measuring: two processors, 512 MiB, the writes of earlier boots kept. */
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { chooseAccelerator } from '../lab/accelerator.ts';
 import { startMachine, type Machine, type MachineOptions } from '../lab/machine.ts';
 import type { SecureBootVariables } from '../lab/ovmf-vars.ts';
@@ -52,6 +53,21 @@ export async function bootedOverlay(
 
 export async function login(machine: Machine, user: string): Promise<SshAccess> {
   return prepareSsh(join(WORK, 'ssh'), { key: await sshKey(join(WORK, 'ssh')), port: machine.sshPort, user });
+}
+
+/** As soon as there is somebody to answer. */
+export async function firstLogin(machine: Machine, user: string): Promise<SshAccess> {
+  const limit = Date.now() + LIMIT_MS;
+  for (;;) {
+    try {
+      const access = await login(machine, user);
+      await ssh(access, 'true');
+      return access;
+    } catch (error) {
+      if (Date.now() > limit) throw error;
+      await sleep(1000);
+    }
+  }
 }
 
 export function median(values: readonly number[]): number {

@@ -45,6 +45,8 @@ export interface MachineOptions {
   readonly restart?: 'on-reset' | 'never';
   /** Where the console is written. */
   readonly console?: string;
+  /** `false`: a machine without the port for reports; `waitForReport` then waits in vain. */
+  readonly reportPort?: false;
   readonly toolbox?: Toolbox;
   readonly extraArguments?: readonly string[];
 }
@@ -108,7 +110,11 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     disks: [disk, ...(options.extraDisks ?? [])],
     ...(firmware === undefined ? {} : { firmware }),
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
-    sockets: { qmp: sockets.qmp.path, console: sockets.console.path, report: sockets.report.path },
+    sockets: {
+      qmp: sockets.qmp.path,
+      console: sockets.console.path,
+      ...(options.reportPort === false ? {} : { report: sockets.report.path }),
+    },
     consoleLog: consolePath,
     ports: [{ host: 0, guest: SSH_PORT }, ...(options.ports ?? [])].filter(
       (port, index, all) => index > 0 || !all.slice(1).some((other) => other.guest === port.guest),

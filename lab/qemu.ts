@@ -3,7 +3,7 @@ import type { Toolbox } from './toolbox.ts';
 import { FW_CFG_AUTHORIZED_KEYS, REPORT_PORT } from '../spec/machine.ts';
 
 export type Accelerator = 'kvm' | 'tcg';
-export type DiskBus = 'virtio' | 'ahci' | 'nvme' | 'usb';
+export type DiskBus = 'virtio' | 'virtio-scsi' | 'ahci' | 'nvme' | 'usb';
 
 export interface DiskOptions {
   readonly path: string;
@@ -23,7 +23,8 @@ export interface QemuOptions {
   readonly firmware?: { readonly code: string; readonly variables: string };
   /** Direct boot of a kernel, past firmware and boot loader (benchmarks alone). */
   readonly kernel?: { readonly image: string; readonly initrd?: string; readonly commandLine: string };
-  readonly sockets: { readonly qmp: string; readonly console: string; readonly report: string };
+  /** Without `report` there is no virtio-serial device, whose receive buffers cost the guest 8 MB. */
+  readonly sockets: { readonly qmp: string; readonly console: string; readonly report?: string };
   readonly consoleLog: string;
   readonly ports: readonly { readonly host: number; readonly guest: number }[];
   readonly authorizedKeys?: string;
@@ -93,6 +94,12 @@ function diskArguments(disk: DiskOptions, index: number): string[] {
   switch (disk.bus ?? 'virtio') {
     case 'virtio':
       return [...drive, '-device', `virtio-blk-pci,drive=${id}${serial}${bootIndex}${sectors}`];
+    case 'virtio-scsi':
+      return [
+        ...drive,
+        ...['-device', `virtio-scsi-pci,id=scsi${index}`],
+        ...['-device', `scsi-hd,drive=${id},bus=scsi${index}.0${serial}${bootIndex}${sectors}`],
+      ];
     case 'ahci':
       // q35 has an AHCI controller of its own: ide.0 to ide.5.
       return [...drive, '-device', `ide-hd,drive=${id},bus=ide.${index}${serial}${bootIndex}${sectors}`];
@@ -123,8 +130,12 @@ function serialArguments({ sockets, consoleLog }: QemuOptions): string[] {
     ...['-chardev', `${socket('console', sockets.console)},logfile=${escapeValue(consoleLog)}`],
     ...['-serial', 'chardev:console'],
     ...['-chardev', socket('qmp', sockets.qmp), '-mon', 'chardev=qmp,mode=control'],
-    ...['-device', 'virtio-serial-pci', '-chardev', socket('report', sockets.report)],
-    ...['-device', `virtserialport,chardev=report,name=${REPORT_PORT}`],
+    ...(sockets.report === undefined
+      ? []
+      : [
+          ...['-device', 'virtio-serial-pci', '-chardev', socket('report', sockets.report)],
+          ...['-device', `virtserialport,chardev=report,name=${REPORT_PORT}`],
+        ]),
   ];
 }
 

@@ -2,8 +2,12 @@
 import type { HealthCheck } from '../../../spec/machine.ts';
 import { NO_HEALTH, type HealthMemory } from './memory.ts';
 
-/** A new container is asked this early, then at doubling distances up to the start interval: a gate costs no more time than it needs. */
-export const FIRST_CHECK_MS = 100;
+/**
+ * A new container is asked this early, then again at doubling distances up to the start interval: a gate costs no more time than it
+ * needs. Not earlier: a check that comes too soon takes from the services the time in which they would have started.
+ */
+export const FIRST_CHECK_MS = 250;
+const FIRST_RETRY_MS = 100;
 const LONGEST_EARLY_DELAY_MS = 5_000;
 /** A check whose result does not come this long after its time limit is lost, and has failed. */
 export const LOST_CHECK_MS = 10_000;
@@ -16,7 +20,7 @@ export function startHealth(check: HealthCheck | undefined, nowMs: number): Heal
     failures: 0,
     nextAtMs: nowMs + Math.min(FIRST_CHECK_MS, check.intervalMs),
     checkingSinceMs: null,
-    earlyDelayMs: FIRST_CHECK_MS,
+    earlyDelayMs: FIRST_RETRY_MS,
     detail: null,
   };
 }
@@ -39,7 +43,7 @@ export function afterCheck(
     return {
       ...done,
       nextAtMs: nowMs + Math.min(health.earlyDelayMs, longest, check.intervalMs),
-      earlyDelayMs: Math.min(health.earlyDelayMs * 2, Math.max(longest, FIRST_CHECK_MS)),
+      earlyDelayMs: Math.min(health.earlyDelayMs * 2, Math.max(longest, FIRST_RETRY_MS)),
       detail: result.detail,
     };
   }

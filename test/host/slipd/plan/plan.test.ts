@@ -28,7 +28,7 @@ describe('order', () => {
     const fate = (name: string): Fate => (name === 'setup' ? { ...GOOD, endsAfterMs: 700 } : GOOD);
     const trace = simulate(description, fate, [], 5_000);
     expect(starts(trace, 'started')).toEqual([50]);
-    expect(starts(trace, 'healthy')).toEqual([180]);
+    expect(starts(trace, 'healthy')).toEqual([330]);
     expect(starts(trace, 'completed')).toEqual([750]);
   });
 
@@ -141,7 +141,7 @@ describe('gates', () => {
     const description = describeMachine(service('a', { gate: true, healthCheck: check() }), service('b'));
     const trace = simulate(description, () => GOOD, [], 600_000);
     expect(reports(trace)).toEqual(['started', 'healthy']);
-    expect(trace.memory.boot.gatesHealthySinceMs).toBe(180);
+    expect(trace.memory.boot.gatesHealthySinceMs).toBe(330);
   });
 
   test('a gate that never gets healthy makes the boot degraded at the deadline', () => {
@@ -172,7 +172,7 @@ describe('gates', () => {
     );
     const trace = simulate(description, () => ({ ...GOOD, healthy: false, answersAfterMs: 0 }), [], 3_000);
     const probes = trace.actions.filter(({ action }) => action.kind === 'probe').map(({ atMs }) => atMs - 50);
-    expect(probes).toEqual([100, 200, 400, 800, 1300, 1800, 2300, 2800]);
+    expect(probes).toEqual([250, 350, 550, 950, 1450, 1950, 2450, 2950]);
   });
 
   test('failures count only after the start period, and `retries` of them make it unhealthy', () => {
