@@ -35,43 +35,44 @@ export async function refreshMetadata(system: System, options: RefreshOptions): 
   }
 }
 
-/** What is stored, verified as always, expired or not; `undefined` when that is not a whole. Never throws for what is stored. */
+/**
+ * What is stored, without a network: verified as always, expired or not. Where a refresh was cut short, or state was lost, so that timestamp and snapshot do not tell of the stored targets,
+ * these count on their own signatures, and `timestampExpired` is true. `undefined` when there are no targets. Never throws for what is stored.
+ */
 export async function loadMetadata(
   system: System,
   options: MetadataOptions,
 ): Promise<TrustedMetadata | undefined> {
   const session = await openSession(system, options);
   const { trusted, limits } = session;
-  const documents = [
-    ['timestamp', limits.timestampBytes],
-    ['snapshot', limits.snapshotBytes],
-    ['targets', limits.targetsBytes],
-  ] as const;
   trusted.judgeAt(0);
-  try {
-    for (const [role, limitBytes] of documents) {
-      const document = session.storedDocument(role, limitBytes);
-      if (document === undefined) return undefined;
-      if (role === 'timestamp') trusted.timestamp(document);
-      else if (role === 'snapshot') believeSnapshot(session, document);
-      else trusted.targets(document, 'targets', 'root');
-      session.accepted(role, document);
-    }
-  } catch {
+  const whole = ignoring(() => loadTopLevel(session));
+  const believe = whole ? trusted.targets : trusted.targetsAlone;
+  const targets = session.storedDocument('targets', limits.targetsBytes);
+  if (!whole && (targets === undefined || !ignoring(() => believe(targets, 'targets', 'root'))))
     return undefined;
-  }
-  for (const role of wantedRoles(session, options.channels)) {
+  const roles = wantedRoles(session, options.channels, whole ? 'named' : 'any');
+  for (const role of roles) {
     const document = session.storedDocument(role, limits.delegatedBytes);
-    if (document === undefined) continue;
-    try {
-      trusted.targets(document, role, 'targets');
+    // A bad one is as if it were not there: what a release does then is signed offline.
+    if (document !== undefined && ignoring(() => believe(document, role, 'targets')))
       session.accepted(role, document);
-    } catch {
-      // As if it were not there: what a release does then is signed offline.
-    }
   }
-  session.remember();
+  if (whole) session.remember();
   return contentsOf(system, session);
+}
+
+function loadTopLevel(session: Session): void {
+  const { trusted, limits, storedDocument, accepted } = session;
+  const need = (role: string, limitBytes: number, believe: (document: Document) => void): void => {
+    const document = storedDocument(role, limitBytes);
+    if (document === undefined) throw new Error(`there is no ${role}`);
+    believe(document);
+    accepted(role, document);
+  };
+  need('timestamp', limits.timestampBytes, (document) => trusted.timestamp(document));
+  need('snapshot', limits.snapshotBytes, (document) => believeSnapshot(session, document));
+  need('targets', limits.targetsBytes, (document) => trusted.targets(document, 'targets', 'root'));
 }
 
 /** TUF 5.3 to 5.6, up to top-level targets. */
@@ -176,6 +177,7 @@ async function refreshRollout(session: Session, role: string, fetch: MetadataFet
 function wantedRoles(
   { trusted, limits }: Session,
   channels: readonly string[] | undefined,
+  which: 'named' | 'any' = 'named',
 ): readonly string[] {
   const { targets, snapshot } = trusted.store;
   return Object.keys(targets?.signed.delegations?.roles ?? {})
@@ -184,7 +186,7 @@ function wantedRoles(
       const channel = role.slice('rollout-'.length);
       return (channels?.includes(channel) ?? true) && delegates(targets, role, rolloutTarget(channel));
     })
-    .filter((role) => snapshot?.signed.meta[`${role}.json`] !== undefined)
+    .filter((role) => which === 'any' || snapshot?.signed.meta[`${role}.json`] !== undefined)
     .slice(0, limits.delegatedRoles);
 }
 

@@ -2,7 +2,7 @@
  * tuf-js's TrustedMetadataStore, which decides what is believed, with three things that it lacks: the time by which it judges is given, a document
  * whose very bytes were verified before need not be verified again, and a digest that a native program made is taken.
  */
-import { Metadata, MetadataKind, type Root } from '@tufjs/models';
+import { Metadata, MetadataKind, type Root, type Targets } from '@tufjs/models';
 import { TrustedMetadataStore } from 'tuf-js/dist/store.js';
 
 /** A document's bytes, and what is known of them. */
@@ -25,11 +25,13 @@ export interface TrustedDocuments {
   /** `baseline`: a stored one, which new ones are held against; the timestamp's digest of it is not asked for. */
   snapshot(document: Document, baseline: boolean): void;
   targets(document: Document, role: string, delegator: string): void;
+  /** Targets on their signatures alone, when timestamp and snapshot do not tell of them; these are forgotten. */
+  targetsAlone(document: Document, role: string, delegator: string): void;
 }
 
 /** The parts of a TrustedMetadataStore that it declares private. */
 interface StoreFields {
-  trustedSet: Record<string, Metadata<Root>>;
+  trustedSet: Record<string, Metadata<Root | Targets> | undefined>;
   referenceTime: Date;
   checkFinalTimestamp(): void;
 }
@@ -58,6 +60,17 @@ export function trustRoot(document: Document): TrustedDocuments {
       withMethod(meta, 'verify', known ? () => undefined : undefined, () => {
         believing(signer, next, update);
       });
+    },
+    targetsAlone: (next, role, delegator) => {
+      const signer = delegator === 'root' ? store.root : store.getRole(delegator);
+      const targets = Metadata.fromJSON(MetadataKind.Targets, JSON.parse(buffer(next).toString()) as never);
+      if (next.remembered !== true) signer?.verifyDelegate(role, targets);
+      fields.trustedSet = {
+        ...fields.trustedSet,
+        timestamp: undefined,
+        snapshot: undefined,
+        ...(signer === undefined ? {} : { [role]: targets }),
+      };
     },
   };
 }
