@@ -48,6 +48,7 @@ test('commas in paths and strings stay what they are', () => {
 
 test.each([
   ['virtio', 'virtio-blk-pci,drive=disk0'],
+  ['virtio-scsi', 'scsi-hd,drive=disk0,bus=scsi0.0'],
   ['ahci', 'ide-hd,drive=disk0,bus=ide.0'],
   ['nvme', 'nvme,drive=disk0'],
   ['usb', 'usb-storage,drive=disk0'],
