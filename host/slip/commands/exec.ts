@@ -6,7 +6,9 @@ export const execCommand: Command = {
   name: 'exec',
   synopsis: '[-T] [-u UID[:GID]] SERVICE COMMAND...',
   summary: "runs a command inside a service's container",
-  details: 'With a terminal on both sides it gets one; its exit status becomes that of `slip exec`.',
+  // https://github.com/containers/crun/issues/2207, mended after crun 1.29.1; no suite that we take it from has that yet.
+  details: `With a terminal on both sides it gets one; its exit status becomes that of \`slip exec\`. Of a flood of output a terminal may
+miss parts (a fault of crun): with -T, none is ever lost.`,
   flags: [
     { name: 'no-tty', short: 'T', value: false, help: 'no terminal, even when there is one' },
     { name: 'tty', short: 't', value: false, help: 'as it is without: for the habit of `-it`' },
