@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { loadKeys } from '../builder/keys/load.ts';
-import { megabytes } from '../builder/report/sizes.ts';
 import { SlipwayError } from '../spec/error.ts';
 import { isImageVersion } from '../spec/version.ts';
 import { MAX_NOTES_CHARACTERS } from '../updater/release/manifest.ts';
@@ -12,6 +11,7 @@ import { readBuild, type Build } from '../updater/repository/release/build.ts';
 import { curveOf } from '../updater/repository/release/curve-text.ts';
 import type { PayloadReport } from '../updater/repository/release/payloads.ts';
 import { openKeys, passphraseOf, publicationText, withKeys, type KeyFlags } from './repository-keys.ts';
+import { bytesText } from './bytes-text.ts';
 import { table } from './table.ts';
 
 interface AddFlags extends KeyFlags {
@@ -141,9 +141,9 @@ function payloadBar(quiet: boolean): {
 
 function describe({ release, kind, from, sizeBytes, fullBytes }: PayloadReport): string {
   const what = `${release} ${kind === 'root' ? 'root' : 'UKI'}`;
-  if (from === undefined) return `${what}, full: ${megabytes(fullBytes)}`;
+  if (from === undefined) return `${what}, full: ${bytesText(fullBytes)}`;
   if (sizeBytes === undefined) return `${what} from ${from}: no smaller than the full one, not published`;
-  return `${what} from ${from}: ${megabytes(sizeBytes)}, ${share(sizeBytes, fullBytes)}`;
+  return `${what} from ${from}: ${bytesText(sizeBytes)}, ${share(sizeBytes, fullBytes)}`;
 }
 
 function share(sizeBytes: number, fullBytes: number): string {
@@ -160,7 +160,7 @@ function text({ releases, publication }: Added, reports: readonly PayloadReport[
     release,
     kind === 'root' ? 'root' : 'UKI',
     from ?? 'nothing (full)',
-    sizeBytes === undefined ? '-' : megabytes(sizeBytes),
+    sizeBytes === undefined ? '-' : bytesText(sizeBytes),
     sizeBytes === undefined ? 'not published' : `${((100 * sizeBytes) / fullBytes).toFixed(2)} %`,
   ]);
   const unchanged = releases

@@ -116,7 +116,13 @@ export interface ReleaseManifest {
 
 /** What an operator does to one release. */
 export type BrakeAction =
-  | { readonly action: 'pause' | 'withdraw'; readonly reason: string }
+  | {
+      readonly action: 'pause' | 'withdraw';
+      readonly reason: string;
+      /** For who lets it go on: Unix time in seconds of the stop, and how many of a million were due by then. Machines do without. */
+      readonly since?: number;
+      readonly reached?: number;
+    }
   /** At most this curve, from this Unix time in seconds on. */
   | { readonly action: 'slow'; readonly startsAt: number; readonly curve: Curve };
 

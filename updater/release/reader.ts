@@ -81,15 +81,6 @@ export function integer(min: number, max: number): Reader<number> {
   };
 }
 
-/** A number, not only a whole one. */
-export function real(min: number, max: number): Reader<number> {
-  return (value, place) => {
-    if (typeof value !== 'number' || !(value >= min && value <= max))
-      throw fault(place, `a number from ${min} to ${max}`, value);
-    return value;
-  };
-}
-
 export const boolean: Reader<boolean> = (value, place) => {
   if (typeof value !== 'boolean') throw fault(place, 'true or false', value);
   return value;

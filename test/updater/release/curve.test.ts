@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   curve as readCurve,
   evenCurve,
+  EVERYBODY,
   fractionAt,
   INSTANT,
   timeAt,
@@ -24,9 +25,9 @@ const curves: fc.Arbitrary<Curve> = fc
     let [seconds, risen] = [0, 0];
     const points = steps.map(([wait, rise]): readonly [number, number] => [
       (seconds += wait),
-      (risen += rise) / total,
+      Math.floor(((risen += rise) / total) * EVERYBODY),
     ]);
-    return [...points, [seconds + 3600, 1]];
+    return [...points, [seconds + 3600, EVERYBODY]];
   });
 // Whole seconds: beside Unix times, smaller ones are lost.
 const moments = fc.integer({ min: -10_000, max: 900_000 });
@@ -64,10 +65,10 @@ test('timeAt is the inverse: before it a machine is not due, from it on it is', 
 
 test('some values by hand', () => {
   const waves: Curve = [
-    [0, 0.01],
-    [3600, 0.01],
-    [7200, 0.5],
-    [10800, 1],
+    [0, 10_000],
+    [3600, 10_000],
+    [7200, 500_000],
+    [10800, 1_000_000],
   ];
   expect(fractionAt(waves, -0.001)).toBe(0);
   expect(fractionAt(waves, 0)).toBe(0.01);
@@ -78,7 +79,7 @@ test('some values by hand', () => {
   expect(timeAt(waves, 0.01)).toBe(3600);
   expect(timeAt(waves, 0.75)).toBe(9000);
   expect(timeAt(INSTANT, 0.999)).toBe(0);
-  expect(fractionAt(evenCurve(100, 0.4), 50)).toBeCloseTo(0.7, 12);
+  expect(fractionAt(evenCurve(100, 400_000), 50)).toBeCloseTo(0.7, 12);
 });
 
 describe('the brake', () => {
@@ -152,9 +153,9 @@ describe('100,000 machines', () => {
   const shareBelow = (u: number): number => due.filter((each) => each < u).length / due.length;
   const curve: Curve = [
     [0, 0],
-    [3600, 0.01],
-    [86400, 0.2],
-    [259200, 1],
+    [3600, 10_000],
+    [86400, 200_000],
+    [259200, 1_000_000],
   ];
 
   test('follow the curve within 1 %, at every hour', () => {

@@ -13,7 +13,7 @@ const START = [[0, 0]];
 const BRAKE = {
   format: '1.0',
   releases: {
-    [NAME]: { action: 'slow', startsAt: 5, curve: [[0, 1]] },
+    [NAME]: { action: 'slow', startsAt: 5, curve: [[0, 1_000_000]] },
     '*': { action: 'pause', reason: 'holidays' },
   },
 };
@@ -52,12 +52,20 @@ describe.each([
   [['withdrawn'], null, 'a text, and is null'],
   [['minimumVersion'], '1.1.0', 'not older'],
   [CURVE, [], 'fewer than 1'],
-  [CURVE, [[0, 0.5]], 'does not end at 1'],
+  [CURVE, [[0, 500_000]], 'does not end at 1000000'],
+  [
+    CURVE,
+    [
+      [0, 0.5],
+      [1, 1_000_000],
+    ],
+    'a whole number from 0',
+  ],
   [CURVE, [...START, [0, 1]], 'does not rise'],
-  [CURVE, [...START, [10, 0.5], [20, 0.4], [30, 1]], 'falls'],
+  [CURVE, [...START, [10, 5], [20, 4], [30, 1_000_000]], 'falls'],
   [CURVE, [[0, 1, 2]], 'more than 2'],
-  [CURVE, [[-1, 0], ...START], 'a number from 0'],
-  [CURVE, [[0, NaN]], 'a number from 0'],
+  [CURVE, [[-1, 0], ...START], 'a whole number from 0'],
+  [CURVE, [[0, NaN]], 'a whole number from 0'],
   [['withoutBrake'], 'run', "one of 'hold', 'follow'"],
   [['extra'], 1, "the key 'extra'"],
   [['__proto__'], { format: '1.0' }, "the key '__proto__'"],
@@ -95,7 +103,7 @@ describe.each([
 
 describe.each([
   [{ ...BRAKE, releases: { [NAME]: { action: 'hurry' } } }, "'pause', 'withdraw'"],
-  [{ ...BRAKE, releases: { [NAME]: { action: 'slow', startsAt: 1, curve: [[0, 0]] } } }, 'does not end at 1'],
+  [{ ...BRAKE, releases: { [NAME]: { action: 'slow', startsAt: 1, curve: [[0, 0]] } } }, 'does not end at'],
   [{ ...BRAKE, releases: { '1.1.0': { action: 'pause', reason: '' } } }, "the key '1.1.0'"],
   [{ ...BRAKE, releases: [] }, 'an object, and is a list'],
   ['nonsense', "no 'format'"],

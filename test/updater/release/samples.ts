@@ -7,7 +7,7 @@ export const ROLLOUT: Rollout = {
   startsAt: 1_800_000_000,
   curve: [
     [0, 0],
-    [86400, 1],
+    [86400, 1_000_000],
   ],
 };
 

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { SlipwayError } from '../../../spec/error.ts';
-import { curve as readCurve, evenCurve, type Curve } from '../../release/curve.ts';
+import { curve as readCurve, evenCurve, EVERYBODY, type Curve } from '../../release/curve.ts';
 
 const UNIT_S: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86400, w: 604800 };
 const HINT =
@@ -18,7 +18,7 @@ export function parseSeconds(text: string): number | undefined {
   return Math.round(seconds);
 }
 
-/** What `--curve` takes. `from`: the fraction that has it already, where an even curve goes on. Throws `usage.curve`. */
+/** What `--curve` takes. `from`: how many of a million have it already, where an even curve goes on. Throws `usage.curve`. */
 export async function curveOf(text: string, from = 0): Promise<Curve> {
   if (text === 'now') return evenCurve(0);
   const seconds = parseSeconds(text);
@@ -39,11 +39,11 @@ export async function curveOf(text: string, from = 0): Promise<Curve> {
 /** Times as text, percentages: to numbers. Whatever else stands there, the reader judges. */
 function pointOf(point: unknown): unknown {
   if (!Array.isArray(point)) return point;
-  const [after, fraction] = point as readonly unknown[];
-  const [, percent] = typeof fraction === 'string' ? (/^(\d+(?:\.\d+)?) ?%$/.exec(fraction) ?? []) : [];
+  const [after, share] = point as readonly unknown[];
+  const [, percent] = typeof share === 'string' ? (/^(\d+(?:\.\d+)?) ?%$/.exec(share) ?? []) : [];
   return [
     typeof after === 'string' ? (parseSeconds(after) ?? after) : after,
-    percent === undefined ? fraction : Number(percent) / 100,
+    percent === undefined ? share : Math.round((Number(percent) * EVERYBODY) / 100),
     ...(point as readonly unknown[]).slice(2),
   ];
 }

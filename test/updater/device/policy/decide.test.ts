@@ -18,7 +18,7 @@ function release(version: string, changes: Partial<ReleaseEntry> = {}): ReleaseE
         startsAt: T0,
         curve: [
           [0, 0],
-          [24 * HOUR, 1],
+          [24 * HOUR, 1_000_000],
         ],
       },
     },
@@ -89,9 +89,9 @@ test('the brake slows, pauses and withdraws; it never hastens', () => {
     reason: 'disks',
   });
   expect(verdict(braked({ action: 'withdraw', reason: 'eats data' }), '1.1')?.kind).toBe('withdrawn');
-  const slow = braked({ action: 'slow', startsAt: T0, curve: [[96 * HOUR, 1]] });
+  const slow = braked({ action: 'slow', startsAt: T0, curve: [[96 * HOUR, 1_000_000]] });
   expect(verdict(slow, '1.1')).toEqual({ kind: 'later', dueAt: T0 + 96 * HOUR, slowed: true });
-  const hasty = braked({ action: 'slow', startsAt: 0, curve: [[0, 1]] }, { now: T0 });
+  const hasty = braked({ action: 'slow', startsAt: 0, curve: [[0, 1_000_000]] }, { now: T0 });
   expect(verdict(hasty, '1.1')).toMatchObject({ kind: 'later', dueAt: T0 + 12 * HOUR });
   expect(braked({ action: 'pause', reason: 'disks' }).offered).toBeUndefined();
 });
@@ -157,7 +157,7 @@ test('holds: one version, or all of them', () => {
 });
 
 test('next is the earliest that is newer than what is due now', () => {
-  const later = (startsAt: number) => ({ channels: { stable: { startsAt, curve: [[0, 1]] as const } } });
+  const later = (startsAt: number) => ({ channels: { stable: { startsAt, curve: [[0, 1_000_000]] as const } } });
   const entries = [
     release('1.1'),
     release('1.2', later(T0 + 72 * HOUR)),
