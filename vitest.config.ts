@@ -13,9 +13,13 @@ const INTEGRATION = [
   'test/cli/lock.test.ts',
   'test/host/slip/**/*.test.ts',
   'test/host/slipd/real.test.ts',
+  'test/updater/repository/delta/delta.test.ts',
   'test/lab/machine.test.ts',
   'test/updater/device/apply/**/*.test.ts',
   'test/updater/device/fetch/**/*.test.ts',
+  'test/updater/device/tuf/attacks.test.ts',
+  'test/updater/device/tuf/stored.test.ts',
+  'test/updater/device/tuf-client/**/*.test.ts',
 ];
 
 export default defineConfig({

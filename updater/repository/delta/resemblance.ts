@@ -40,9 +40,11 @@ export async function indexResemblance(
   return {
     votes: (bytes) => {
       const places = new Map<number, number>();
+      // Padding and tables repeat one string a thousand times: it has one vote.
+      table.newRound();
       let hash = hashAt(bytes, 0);
       for (let at = SEED_BYTES; at <= bytes.length; at += 1) {
-        const seed = table.find(hash);
+        const seed = table.findOnce(hash);
         if (seed >= 0) {
           const place = Math.floor((seed * SEED_BYTES) / PLACE_BYTES);
           places.set(place, (places.get(place) ?? 0) + 1);
@@ -72,14 +74,20 @@ function hashAt(bytes: Uint8Array, at: number): number {
   return hash;
 }
 
+interface SeedTable {
+  readonly add: (hash: number, seed: number) => void;
+  readonly newRound: () => void;
+  /** Negative for a string that stands nowhere, in several places, or was found before in this round. */
+  readonly findOnce: (hash: number) => number;
+}
+
 /** Hash -> where the string stands, counted in SEED_BYTES. A string that stands in several places is none's likeness. */
-function seedTable(count: number): {
-  add: (hash: number, seed: number) => void;
-  find: (hash: number) => number;
-} {
+function seedTable(count: number): SeedTable {
   const size = 2 ** Math.ceil(Math.log2(Math.max(count, 1) * 2 + 1));
   const hashes = new Int32Array(size);
   const seeds = new Int32Array(size).fill(EMPTY);
+  const rounds = new Int32Array(size);
+  let round = 0;
   const slot = (hash: number): number => {
     let at = (Math.imul(hash, 0x9e3779b1) >>> 7) & (size - 1);
     while (seeds[at] !== EMPTY && hashes[at] !== hash) at = (at + 1) & (size - 1);
@@ -91,7 +99,13 @@ function seedTable(count: number): {
       seeds[at] = seeds[at] === EMPTY ? seed : AMBIGUOUS;
       hashes[at] = hash;
     },
-    find: (hash) => seeds[slot(hash)]!,
+    newRound: () => (round += 1),
+    findOnce: (hash) => {
+      const at = slot(hash);
+      if (seeds[at] === EMPTY || rounds[at] === round) return EMPTY;
+      rounds[at] = round;
+      return seeds[at]!;
+    },
   };
 }
 

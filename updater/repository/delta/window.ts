@@ -11,8 +11,9 @@ const PLACE_MARGIN_BYTES = 32 * KIB;
 const NEIGHBOUR_MARGIN_BYTES = 256 * KIB;
 /** Extents nearer to each other than this become one. */
 const GAP_BYTES = 32 * KIB;
-/** With fewer votes than this share of what a whole likeness has, there is none. */
-const LEAST_SHARE = 0.003;
+/** With fewer votes than this share of what a whole likeness has, there is none; nor is a place one that has few of its own. */
+const LEAST_SHARE = 0.01;
+const LEAST_PLACE_SHARE = 0.02;
 
 /** Sorted, apart from each other, whole blocks. Empty: the piece resembles nothing. */
 export function chooseWindow(
@@ -23,12 +24,13 @@ export function chooseWindow(
   const pieceBytes = piece.blocks * old.blockBytes;
   const limit = Math.min(LIMITS.windowBytes, 2 * pieceBytes + 2 * NEIGHBOUR_MARGIN_BYTES);
   const sorted = [...places].sort(([a, votesA], [b, votesB]) => votesB - votesA || a - b);
+  const leastOfPlace = LEAST_PLACE_SHARE * Math.min(most, (most * PLACE_BYTES) / pieceBytes);
   const total = sorted.reduce((sum, [, votes]) => sum + votes, 0);
   const wishes = [
     ...neighbourhood(piece, pieceBytes, old.blockBytes),
     ...(total < most * LEAST_SHARE
       ? []
-      : sorted.filter(([, votes]) => votes > total / 1000).map(([place]) => placeExtent(place))),
+      : sorted.filter(([, votes]) => votes > leastOfPlace).map(([place]) => placeExtent(place))),
   ];
   if (total < most * LEAST_SHARE && pieceBytes > NEIGHBOUR_MARGIN_BYTES) return [];
   let chosen: readonly Extent[] = [];
