@@ -143,7 +143,8 @@ echo ${name} 1<>${PATHS.wake}
 `,
     0o755,
   );
-  system.writeText(`${directory}/log/run`, `#!/bin/sh\nexec svlogd -tt ${logs}\n`, 0o755);
+  // Where it cannot write it says so every three seconds, and on the console for as long as the disk is full.
+  system.writeText(`${directory}/log/run`, `#!/bin/sh\nexec svlogd -tt ${logs} 2>/dev/null\n`, 0o755);
   writeLogLimits(system, `${logs}/config`);
 }
 
