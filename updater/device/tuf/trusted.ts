@@ -17,16 +17,16 @@ export interface Document {
 export interface TrustedDocuments {
   readonly store: TrustedMetadataStore;
   /** Expiry is judged by it from now on. */
-  judgeAt(nowMs: number): void;
-  root(document: Document): void;
-  timestamp(document: Document): void;
+  readonly judgeAt: (nowMs: number) => void;
+  readonly root: (document: Document) => void;
+  readonly timestamp: (document: Document) => void;
   /** Throws when its time is over. */
-  checkTimestamp(): void;
+  readonly checkTimestamp: () => void;
   /** `baseline`: a stored one, which new ones are held against; the timestamp's digest of it is not asked for. */
-  snapshot(document: Document, baseline: boolean): void;
-  targets(document: Document, role: string, delegator: string): void;
+  readonly snapshot: (document: Document, baseline: boolean) => void;
+  readonly targets: (document: Document, role: string, delegator: string) => void;
   /** Targets on their signatures alone, when timestamp and snapshot do not tell of them; these are forgotten. */
-  targetsAlone(document: Document, role: string, delegator: string): void;
+  readonly targetsAlone: (document: Document, role: string, delegator: string) => void;
 }
 
 /** The parts of a TrustedMetadataStore that it declares private. */
