@@ -76,11 +76,39 @@ export async function confirm(
 /** The record once a version has proven itself; what it failed with before, if it did, is over. */
 export function committed(record: UpdateRecord, running: RunningVersion, nowSeconds: number): UpdateRecord {
   const id = { version: running.version, rootHash: running.rootHash };
-  const known = record.committed !== null && isSame(record.committed, id);
+  if (record.committed !== null && isSame(record.committed, id) && record.trial === null) return record;
+  const trial = record.trial !== null && isSame(record.trial, id) ? record.trial : null;
+  const failed = record.failed.filter((known) => !isSame(known, id));
+  const others = trial === null ? record.trial : null;
+  // Back on the older one, by a rollback or because the newer one rotted.
+  if (trial === null && record.committed !== null && !isSame(record.committed, id)) {
+    const signer = record.older !== null && isSame(record.older, id) ? record.older.signer : null;
+    const { at: _, ...newer } = record.committed;
+    const older = { ...newer, stateVersion: record.stateVersion };
+    return { ...record, committed: { ...id, at: nowSeconds, signer }, older, failed, trial: others };
+  }
+  if (trial === null)
+    return {
+      ...record,
+      committed: record.committed ?? { ...id, at: nowSeconds, signer: null },
+      failed,
+      trial: others,
+    };
+  const before = trial.previous;
+  const known =
+    record.committed !== null && isSame(record.committed, before) ? record.committed.signer : null;
   return {
     ...record,
-    trial: record.trial !== null && isSame(record.trial, id) ? null : record.trial,
-    committed: known ? record.committed : { ...id, at: nowSeconds },
-    failed: record.failed.filter((failed) => !isSame(failed, id)),
+    trial: null,
+    committed: { ...id, at: nowSeconds, signer: trial.signer },
+    older: {
+      version: before.version,
+      rootHash: before.rootHash,
+      stateVersion: record.stateVersion,
+      signer: known,
+    },
+    stateVersion: Math.max(record.stateVersion, trial.stateVersion),
+    failed,
+    pending: trial.pending,
   };
 }

@@ -1,4 +1,5 @@
 /** The content of the update record: shapes, bounds, and a parser that believes nothing. */
+import type { UkiContent } from '../../release/document.ts';
 import type { SlotName } from './facts.ts';
 
 export interface VersionId {
@@ -32,6 +33,9 @@ export interface NetworkFacts {
   }[];
 }
 
+/** Digests of who signed a UKI; `null` for the version that the machine was installed with. */
+export type Signer = UkiContent['signer'];
+
 /** A version that boots next, or has been booted, and is not committed. */
 export interface Trial extends VersionId {
   readonly slot: SlotName;
@@ -39,6 +43,10 @@ export interface Trial extends VersionId {
   readonly previous: VersionId & { readonly slot: SlotName };
   readonly switchedAt: number;
   readonly network: NetworkFacts;
+  readonly stateVersion: number;
+  readonly signer: Signer;
+  /** What is to be done once it is committed. */
+  readonly pending: readonly PendingAction[];
 }
 
 export interface FailedVersion extends VersionId {
@@ -62,7 +70,11 @@ export interface UpdateRecord {
   readonly attempt: Attempt | null;
   readonly trial: Trial | null;
   /** The last version that proved itself. */
-  readonly committed: (VersionId & { readonly at: number }) | null;
+  readonly committed: (VersionId & { readonly at: number; readonly signer: Signer | null }) | null;
+  /** What lies in the other slot since then: what can be returned to. */
+  readonly older: (VersionId & { readonly stateVersion: number; readonly signer: Signer | null }) | null;
+  /** What the data on the state partition has been brought to; 0: as the machine was installed. */
+  readonly stateVersion: number;
   /** Newest last. */
   readonly failed: readonly FailedVersion[];
   readonly pending: readonly PendingAction[];
@@ -72,6 +84,8 @@ export const EMPTY_RECORD: UpdateRecord = {
   attempt: null,
   trial: null,
   committed: null,
+  older: null,
+  stateVersion: 0,
   failed: [],
   pending: [],
 };

@@ -6,6 +6,7 @@ import {
   type FailedVersion,
   type NetworkFacts,
   type PendingAction,
+  type Signer,
   type Trial,
   type UpdateRecord,
   type VersionId,
@@ -24,9 +25,14 @@ export function parseRecord(text: string): UpdateRecord | undefined {
       attempt: optional(fields['attempt'], attempt),
       trial: optional(fields['trial'], trial),
       committed: optional(fields['committed'], (value) => ({
-        ...versionId(object(value)),
+        ...signedVersion(value),
         at: whole(object(value)['at']),
       })),
+      older: optional(fields['older'], (value) => ({
+        ...signedVersion(value),
+        stateVersion: whole(object(value)['stateVersion']),
+      })),
+      stateVersion: whole(fields['stateVersion']),
       failed: list(fields['failed'], RECORD_LIMITS.failed, failedVersion),
       pending: list(fields['pending'], RECORD_LIMITS.pending, pendingAction),
     };
@@ -61,6 +67,9 @@ function trial(value: unknown): Trial {
     previous: { ...versionId(previous), slot: oneOf(previous['slot'], ['a', 'b']) },
     switchedAt: whole(fields['switchedAt']),
     network: network(fields['network']),
+    stateVersion: whole(fields['stateVersion']),
+    signer: signer(fields['signer']),
+    pending: list(fields['pending'], RECORD_LIMITS.pending, pendingAction),
   };
 }
 
@@ -98,6 +107,20 @@ function pendingAction(value: unknown): PendingAction {
   return oneOf(fields['kind'], ['loader', 'variable']) === 'loader'
     ? { kind: 'loader', sha256, version: string(fields['version'], 64) }
     : { kind: 'variable', sha256, variable: oneOf(fields['variable'], ['db', 'dbx']) };
+}
+
+function signedVersion(value: unknown): VersionId & { signer: Signer | null } {
+  const fields = object(value);
+  return { ...versionId(fields), signer: optional(fields['signer'], signer) };
+}
+
+function signer(value: unknown): Signer {
+  const fields = object(value);
+  return {
+    leaf: digest(fields['leaf']),
+    leafTbs: digest(fields['leafTbs']),
+    issuer: digest(fields['issuer']),
+  };
 }
 
 function versionId(fields: Fields): VersionId {

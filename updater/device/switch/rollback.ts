@@ -6,7 +6,7 @@ import { LINUX, runningEntry, ukiEntries, type UkiEntry } from './entries.ts';
 import type { RunningVersion } from './facts.ts';
 import { fallbackEntry } from './fallback.ts';
 import { withFailed } from './record-content.ts';
-import { changeRecord } from './record-store.ts';
+import { changeRecord, loadRecord } from './record-store.ts';
 import { renamingSteps } from './renaming.ts';
 import { runSteps, type Step } from './steps.ts';
 import { ukiName } from './uki-name.ts';
@@ -61,6 +61,12 @@ export async function rollback(
       throw new SlipwayError(
         'switch.no-fallback',
         `${fallback.version}, the other version here, is newer than ${running.version}`,
+      );
+    const { older, stateVersion } = await loadRecord(disk);
+    if (older?.version === fallback.version && older.stateVersion < stateVersion)
+      throw new SlipwayError(
+        'switch.state',
+        `${fallback.version} reads state of version ${older.stateVersion}, and this machine's is ${stateVersion} already`,
       );
     await runSteps(disk, steps, { disk, esp, running, reason, nowSeconds, entry });
     return fallback.version;

@@ -5,7 +5,7 @@ import { VENDORS, type BootDisk, type Esp } from './boot-disk.ts';
 import { removeAllBut } from './cleaning.ts';
 import { LINUX, NEW_UKI, OWN, runningEntry, ukiEntries, type UkiEntry } from './entries.ts';
 import { otherSlot, type RunningVersion } from './facts.ts';
-import type { NetworkFacts } from './record-content.ts';
+import { RECORD_LIMITS, type NetworkFacts, type PendingAction } from './record-content.ts';
 import { changeRecord, loadRecord } from './record-store.ts';
 import { renamingSteps } from './renaming.ts';
 import { runSteps, type Step } from './steps.ts';
@@ -43,6 +43,9 @@ export const SWITCH_STEPS: readonly Step<Switching>[] = [
           previous: { version: running.version, rootHash: running.rootHash, slot: running.slot },
           switchedAt: nowSeconds,
           network,
+          stateVersion: manifest.stateVersion,
+          signer: manifest.uki.signer,
+          pending: pendingActions(manifest),
         },
       }));
     },
@@ -123,4 +126,19 @@ async function findNewUki(
 async function clearVariables(disk: BootDisk): Promise<void> {
   for (const name of ['LoaderEntryDefault', 'LoaderEntryOneShot', 'LoaderEntryPreferred'])
     await disk.removeVariable({ name, vendor: VENDORS.loader });
+}
+
+/** The boot loader first: it does not depend on the keys, which may depend on it. */
+function pendingActions({ loader, secureBoot = [] }: ReleaseManifest): readonly PendingAction[] {
+  const all: readonly PendingAction[] = [
+    ...(loader === undefined
+      ? []
+      : [{ kind: 'loader' as const, sha256: loader.sha256, version: loader.version }]),
+    ...secureBoot.map(({ variable, auth }) => ({
+      kind: 'variable' as const,
+      variable,
+      sha256: auth.sha256,
+    })),
+  ];
+  return all.slice(0, RECORD_LIMITS.pending);
 }

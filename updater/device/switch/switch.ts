@@ -12,6 +12,7 @@ import { fail, type FailOutcome } from './fail.ts';
 import { otherSlot, type RunningVersion } from './facts.ts';
 import { installUki as installUkiOn, type UkiProducer } from './install-uki.ts';
 import { createMachineDisk } from './machine-disk.ts';
+import { machineFacts } from './machine-facts.ts';
 import { bootFact, readRunning, slotDevices, type SlotDevices } from './machine-parts.ts';
 import { networkFacts } from './network.ts';
 import { nextPhase as nextPhaseOn, type Phase } from './next-phase.ts';
@@ -19,6 +20,7 @@ import { prepareSlot as prepareSlotOn } from './prepare.ts';
 import { reconcile as reconcileOn } from './reconcile.ts';
 import type { Attempt, UpdateRecord } from './record-content.ts';
 import { changeRecord, loadRecord } from './record-store.ts';
+import { demandRequirements, unmetRequirements, type Unmet } from './requirements.ts';
 import { retry } from './retry.ts';
 import { rollback as rollbackOn } from './rollback.ts';
 import { slotContent } from './superblock.ts';
@@ -63,8 +65,15 @@ export function nextPhase(system: System, manifest: ReleaseManifest): Promise<Ph
 }
 
 /** Before the first byte is written to the other slot. The checkpoint in what it returns says where a download goes on. */
-export function prepareSlot(system: System, manifest: ReleaseManifest): Promise<Attempt> {
-  return prepareSlotOn(createMachineDisk(system), readRunning(system), manifest, seconds(system));
+export async function prepareSlot(system: System, manifest: ReleaseManifest): Promise<Attempt> {
+  const disk = createMachineDisk(system);
+  demandRequirements(manifest, await machineFacts(system, disk));
+  return prepareSlotOn(disk, readRunning(system), manifest, seconds(system));
+}
+
+/** Why this machine cannot run a release; empty when it can. For `check` and `explain`: the phases look for themselves. */
+export async function unmetBy(system: System, manifest: ReleaseManifest): Promise<readonly Unmet[]> {
+  return unmetRequirements(manifest, await machineFacts(system, createMachineDisk(system)));
 }
 
 /** Operations of a payload that are done. Cheap enough for every few megabytes: one write and one flush. */
@@ -87,6 +96,7 @@ export function installUki(system: System, manifest: ReleaseManifest, produce: U
 /** The last step: from here on the next start of the machine tries the new version. What works of the network now is what must work then. */
 export async function switchTo(system: System, manifest: ReleaseManifest): Promise<void> {
   const disk = createMachineDisk(system);
+  demandRequirements(manifest, await machineFacts(system, disk));
   const network = await networkFacts(system);
   await switchToOn(disk, readRunning(system), manifest, network, seconds(system));
   publish(system, await loadRecord(disk));

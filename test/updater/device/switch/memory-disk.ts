@@ -152,7 +152,7 @@ export function sha256(bytes: Uint8Array | string): string {
 
 /** Content of the UKI of a version, in these tests. */
 export function ukiOf(version: string): string {
-  return `uki of ${version}`;
+  return `uki of ${version}`.padEnd(600);
 }
 
 export function rootHashOf(version: string): string {

@@ -1,0 +1,72 @@
+/** What Secure Boot's variables say: EFI_SIGNATURE_LISTs (UEFI specification, 32.4.1). Anybody with the firmware's setup may have written them. */
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
+import type { UkiContent } from '../../release/document.ts';
+
+/** One list: a type, and entries of equal length, each behind its owner's GUID. */
+const TYPES: Readonly<Record<string, SignatureType>> = {
+  'a5c059a1-94e4-4aa7-87b5-ab155c2bf072': 'certificate',
+  '3bd2a492-96c0-4079-b420-fcf98ef103ed': 'tbs-sha256',
+  'c1c41626-504c-4092-aca9-41f936934328': 'image-sha256',
+};
+const HEADER_BYTES = 28;
+const OWNER_BYTES = 16;
+
+/** `certificate`: DER. `tbs-sha256`: digest of a certificate's to-be-signed part. `image-sha256`: Authenticode digest of one image. */
+export type SignatureType = 'certificate' | 'tbs-sha256' | 'image-sha256';
+
+export interface Signature {
+  readonly type: SignatureType;
+  /** Of a certificate its SHA-256, else the digest itself; hexadecimal. */
+  readonly digest: string;
+}
+
+/** What can be read of it; a list that is cut short ends the reading. Other types (SHA-1, SHA-512, ...) are passed over. */
+export function parseSignatureLists(bytes: Uint8Array): readonly Signature[] {
+  const found: Signature[] = [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let offset = 0; offset + HEADER_BYTES <= bytes.length;) {
+    const type = TYPES[guid(bytes, offset)];
+    const [listBytes, headerBytes, entryBytes] = [16, 20, 24].map((at) => view.getUint32(offset + at, true));
+    const end = offset + listBytes!;
+    if (listBytes! < HEADER_BYTES + headerBytes! || end > bytes.length || entryBytes! <= OWNER_BYTES) break;
+    for (let at = offset + HEADER_BYTES + headerBytes!; at + entryBytes! <= end; at += entryBytes!) {
+      if (type === undefined) continue;
+      const data = bytes.subarray(at + OWNER_BYTES, at + entryBytes!);
+      // A digest of a certificate is followed by the time of its revocation.
+      const digest = type === 'certificate' ? bytesToHex(sha256(data)) : bytesToHex(data.subarray(0, 32));
+      found.push({ type, digest });
+    }
+    offset = end;
+  }
+  return found;
+}
+
+export interface TrustedSigners {
+  readonly db: readonly Signature[];
+  readonly dbx: readonly Signature[];
+}
+
+/** Why firmware would not start what this signer signed; `undefined` where it would. */
+export function distrust(signer: UkiContent['signer'], { db, dbx }: TrustedSigners): string | undefined {
+  if (isRevoked(signer, dbx))
+    return "the certificate that signed it is revoked in this machine's firmware (dbx)";
+  const known = db.some(
+    ({ type, digest }) => type === 'certificate' && [signer.issuer, signer.leaf].includes(digest),
+  );
+  return known ? undefined : "this machine's firmware does not know who signed it (db)";
+}
+
+export function isRevoked(signer: UkiContent['signer'], dbx: readonly Signature[]): boolean {
+  return dbx.some(
+    ({ type, digest }) =>
+      (type === 'tbs-sha256' && digest === signer.leafTbs) ||
+      (type === 'certificate' && (digest === signer.leaf || digest === signer.issuer)),
+  );
+}
+
+function guid(bytes: Uint8Array, offset: number): string {
+  const hex = (...indices: readonly number[]): string =>
+    indices.map((index) => (bytes[offset + index] ?? 0).toString(16).padStart(2, '0')).join('');
+  return [hex(3, 2, 1, 0), hex(5, 4), hex(7, 6), hex(8, 9), hex(10, 11, 12, 13, 14, 15)].join('-');
+}
