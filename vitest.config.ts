@@ -13,6 +13,8 @@ const INTEGRATION = [
   'test/cli/lock.test.ts',
   'test/host/slip/**/*.test.ts',
   'test/host/slipd/real.test.ts',
+  'test/updater/device/follow.test.ts',
+  'test/updater/device/update.test.ts',
   'test/updater/repository/delta/delta.test.ts',
   'test/lab/machine.test.ts',
   'test/updater/device/apply/**/*.test.ts',

@@ -25,7 +25,7 @@ export async function install(
     progress.phase('uki');
     await parts.installUki(system, manifest, async (outputPath, sourcePath) => {
       await parts.applyUki(system, {
-        uki: manifest.uki,
+        manifest,
         sourcePath,
         outputPath,
         fetcher,

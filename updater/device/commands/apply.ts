@@ -106,6 +106,8 @@ function choose({ running }: Context, { view }: Look, named: string | undefined)
       },
     );
   if (named === undefined) return decision.offered;
+  if (compareVersions(named, running.version) === 0)
+    throw new SlipwayError('update.not-newer', `${named} is what runs`);
   const entry = facts.entries.find(({ version }) => version === named);
   if (entry === undefined)
     throw new SlipwayError(
@@ -120,8 +122,6 @@ function choose({ running }: Context, { view }: Look, named: string | undefined)
         }`,
       },
     );
-  if (compareVersions(named, running.version) === 0)
-    throw new SlipwayError('update.not-newer', `${named} is what runs`);
   const candidate = judge({ ...facts, failed: [], holds: [] }, entry);
   const { kind } = candidate.verdict;
   if (kind === 'due' || kind === 'later' || kind === 'no-brake') return candidate;

@@ -157,7 +157,9 @@ test('holds: one version, or all of them', () => {
 });
 
 test('next is the earliest that is newer than what is due now', () => {
-  const later = (startsAt: number) => ({ channels: { stable: { startsAt, curve: [[0, 1_000_000]] as const } } });
+  const later = (startsAt: number) => ({
+    channels: { stable: { startsAt, curve: [[0, 1_000_000]] as const } },
+  });
   const entries = [
     release('1.1'),
     release('1.2', later(T0 + 72 * HOUR)),
