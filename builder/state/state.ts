@@ -42,6 +42,8 @@ const GROWS_TO_BYTES = 2 * 1024 ** 4;
 const JOURNAL_MIB = 16;
 /** One inode for each 8 KiB of the first 64 MiB is one for each 16 KiB of a grown file system: the number per group stays. */
 const BYTES_PER_INODE = 8192;
+/** As the kernel grows the file system it rounds the share down to whole percents: of 2, which are 1.99 in whole blocks, 1 is left. */
+const RESERVED_PERCENT = 2;
 
 /** Sparse; the same options give the same bytes. */
 export async function makeState(output: string, options: StateOptions): Promise<void> {
@@ -53,7 +55,8 @@ export async function makeState(output: string, options: StateOptions): Promise<
     await run(
       [
         ...options.toolbox.command('mke2fs'),
-        ...['-q', '-F', '-b', String(BLOCK_BYTES), '-I', '256', '-i', String(BYTES_PER_INODE), '-m', '1'],
+        ...['-q', '-F', '-b', String(BLOCK_BYTES), '-I', '256', '-i', String(BYTES_PER_INODE)],
+        ...['-m', String(RESERVED_PERCENT)],
         ...['-L', STATE_LABEL, '-U', derivedUuid('state', options.identity)],
         ...['-O', FEATURES.join(','), '-J', `size=${JOURNAL_MIB}`, '-E'],
         [
