@@ -25,10 +25,14 @@ export interface PayloadTools {
 /** A root's file system has blocks of 4 KiB; the sections of a UKI lie by 512 bytes. */
 const BLOCK_BYTES = { root: 4096, uki: 512 } as const;
 
-export function payloadTools(toolbox: Pick<Toolbox, 'command'>): PayloadTools {
+/** `fullLevel`: zstd's, for full payloads; 19 unless told. */
+export function payloadTools(
+  toolbox: Pick<Toolbox, 'command'>,
+  { fullLevel = 19 }: { readonly fullLevel?: number } = {},
+): PayloadTools {
   return {
     makeFull: (kind, image, output) =>
-      makeFull({ new: image, output, toolbox, blockBytes: BLOCK_BYTES[kind] }),
+      makeFull({ new: image, output, toolbox, blockBytes: BLOCK_BYTES[kind], level: fullLevel }),
     makeDelta: (kind, old, image, output, smallerThan) =>
       makeDelta({ old, new: image, output, toolbox, blockBytes: BLOCK_BYTES[kind], smallerThan }),
     apply: (payload, reference, old, output) =>
