@@ -15,6 +15,8 @@ export interface FullOptions {
   readonly toolbox: Pick<Toolbox, 'command'>;
   /** As for its deltas. */
   readonly blockBytes: 512 | 4096;
+  /** zstd's; 19 unless told. Laboratories that publish every minute take less. */
+  readonly level?: number;
   /** Between 0 and 1. */
   readonly progress?: (done: number) => void;
 }
@@ -34,7 +36,7 @@ export async function makeFull(options: FullOptions): Promise<PayloadReference> 
     const batches = batchesOf(image);
     let done = 0;
     const operations = await inTurn(batches, availableParallelism(), async (frames) => {
-      const made = await makeFrames(image, frames, options.toolbox);
+      const made = await makeFrames(image, frames, options);
       options.progress?.((done += frames.length) / Math.ceil(image.sizeBytes / FULL_FRAME_BYTES));
       return made;
     });
@@ -61,12 +63,12 @@ function batchesOf({ sizeBytes }: ImageFile): readonly (readonly Extent[])[] {
 async function makeFrames(
   image: ImageFile,
   frames: readonly Extent[],
-  toolbox: Pick<Toolbox, 'command'>,
+  { toolbox, level = 19 }: FullOptions,
 ): Promise<readonly MadeOperation[]> {
   const contents = await Promise.all(frames.map((frame) => image.read(frame)));
   const isZero = contents.map((content) => content.every((byte) => byte === 0));
   const filled = contents.filter((_, index) => isZero[index] === false);
-  const blobs = filled.length === 0 ? [] : [...(await compress(filled, toolbox, 19))];
+  const blobs = filled.length === 0 ? [] : [...(await compress(filled, toolbox, level))];
   return frames.map((target, index): MadeOperation => {
     const blob = isZero[index] === true ? undefined : blobs.shift();
     if (blob === undefined) return { operation: { kind: 'zero', target } };
