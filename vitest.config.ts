@@ -14,6 +14,7 @@ const INTEGRATION = [
   'test/host/slip/**/*.test.ts',
   'test/host/slipd/real.test.ts',
   'test/updater/device/follow.test.ts',
+  'test/updater/device/quickjs.test.ts',
   'test/updater/device/update.test.ts',
   'test/updater/repository/delta/delta.test.ts',
   'test/lab/machine.test.ts',

@@ -1,11 +1,21 @@
 /** Brings a release into the other slot, phase by phase, from wherever an earlier run was cut off. Nothing of it boots before `switch`. */
-import type { ReleaseManifest } from '../release/document.ts';
-import type { ApplyProgress } from './apply/facts.ts';
+import { SlipwayError } from '../../spec/error.ts';
+import { payloadName, type ReleaseManifest } from '../release/document.ts';
+import type { ApplyProgress, DownloadKind } from './apply/facts.ts';
 import type { Context } from './context.ts';
 import type { Fetcher } from './fetch/fetcher.ts';
 import { addHistory } from './history.ts';
 import { PATHS } from './paths.ts';
+import { mayDownload } from './policy/download.ts';
 import type { Progress } from './progress.ts';
+
+export interface InstallOptions {
+  /** The operator said yes to a full download. */
+  readonly fullConfirmed: boolean;
+}
+
+/** Damaged blocks of the running version that may be fetched anew without asking. */
+const REPAIR_BYTES = 8 * 1024 * 1024;
 
 /** When it returns, the release lies ready: only the switch is missing, or only the restart. */
 export async function install(
@@ -13,12 +23,13 @@ export async function install(
   fetcher: Fetcher,
   manifest: ReleaseManifest,
   progress: Progress,
+  options: InstallOptions,
 ): Promise<'switch' | 'restart'> {
   const { system, parts } = context;
   let phase = await parts.nextPhase(system, manifest);
   const brought = phase === 'prepare' || phase === 'install';
   if (phase === 'prepare') {
-    await fillSlot(context, fetcher, manifest, progress);
+    await fillSlot(context, fetcher, manifest, progress, options);
     phase = 'install';
   }
   if (phase === 'install') {
@@ -30,11 +41,13 @@ export async function install(
         outputPath,
         fetcher,
         scratch: PATHS.scratch,
-        progress: advance(context, progress, 'uki'),
+        progress: advance(context, progress),
+        mayFetch: mayFetch(context, options),
       });
     });
     phase = 'switch';
   }
+  if (phase === 'switch') await storePendingFiles(context, fetcher, manifest);
   if (brought) {
     const at = Math.floor(system.wallClockMs() / 1000);
     const { version } = manifest;
@@ -49,9 +62,10 @@ async function fillSlot(
   fetcher: Fetcher,
   manifest: ReleaseManifest,
   progress: Progress,
+  options: InstallOptions,
 ): Promise<void> {
   const { system, parts } = context;
-  progress.phase('download');
+  progress.phase('root');
   const attempt = await parts.prepareSlot(system, manifest);
   const { source, target } = await parts.readBoot(system);
   await parts.applyRoot(system, {
@@ -61,11 +75,29 @@ async function fillSlot(
     fetcher,
     scratch: PATHS.scratch,
     progress: advance(context, progress),
+    mayFetch: mayFetch(context, options),
     ...(attempt.checkpoint === null ? {} : { resume: attempt.checkpoint }),
     checkpoint: (done) => parts.checkpoint(system, done),
   });
   progress.phase('install');
   await parts.commitSlot(system, manifest);
+}
+
+/** What is done after the commit needs no network then. */
+async function storePendingFiles(
+  { system, parts }: Context,
+  fetcher: Fetcher,
+  manifest: ReleaseManifest,
+): Promise<void> {
+  for (const file of parts.pendingFiles(manifest)) {
+    if (system.status(`${PATHS.after}/${file.sha256}`)?.sizeBytes === file.sizeBytes) continue;
+    const bytes = await fetcher.file(payloadName(file.sha256), file.sizeBytes);
+    if (bytes === 'missing')
+      throw new SlipwayError('update.pending-file', 'a file of the release is not in the repository', {
+        hint: 'on the publishing side, slipway repo verify tells what is missing',
+      });
+    await parts.storePendingFile(system, file, bytes);
+  }
 }
 
 function advance(context: Context, progress: Progress, phase?: 'uki'): (found: ApplyProgress) => void {

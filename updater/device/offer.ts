@@ -8,11 +8,14 @@ import type { Fetcher } from './fetch/fetcher.ts';
 import { mayDownload } from './policy/download.ts';
 import type { Candidate } from './policy/decide.ts';
 import { fetchManifest } from './repository.ts';
+import type { Unmet } from './switch/requirements.ts';
 import type { TrustedMetadata } from './tuf/contents.ts';
 
 export interface Offer {
   readonly manifest: ReleaseManifest;
   readonly download: DownloadPlan;
+  /** Why this machine cannot run it; empty when it can. */
+  readonly unmet: readonly Unmet[];
 }
 
 export async function readOffer(
@@ -29,7 +32,13 @@ export async function readOffer(
     rootHash: running.rootHash,
     ...(ukiSha256 === undefined ? {} : { ukiSha256 }),
   });
-  return { manifest, download };
+  return { manifest, download, unmet: await context.parts.unmetBy(context.system, manifest) };
+}
+
+/** Throws `update.requirement` where the machine could not run it. */
+export function checkRequirements({ unmet }: Offer): void {
+  const [first] = unmet;
+  if (first !== undefined) throw new SlipwayError('update.requirement', first.message);
 }
 
 /** Throws `update.full-download` where the settings want to be asked first, or say no (failure 2). */

@@ -4,6 +4,7 @@ import { applyRoot } from './apply/apply.ts';
 import { planDownload } from './apply/plan.ts';
 import { applyUki } from './apply/uki.ts';
 import { createFetcher } from './fetch/fetcher.ts';
+import { pendingFiles, storePendingFile } from './switch/pending.ts';
 import * as boot from './switch/switch.ts';
 import { readRunning } from './switch/machine-parts.ts';
 import { loadMetadata, refreshMetadata } from './tuf/refresh.ts';
@@ -21,6 +22,9 @@ export interface Parts {
   readonly commitSlot: typeof boot.commitSlot;
   readonly installUki: typeof boot.installUki;
   readonly switchTo: typeof boot.switchTo;
+  readonly unmetBy: typeof boot.unmetBy;
+  readonly pendingFiles: typeof pendingFiles;
+  readonly storePendingFile: typeof storePendingFile;
   readonly rollback: typeof boot.rollback;
   readonly planDownload: typeof planDownload;
   readonly applyRoot: typeof applyRoot;
@@ -45,6 +49,9 @@ export const MACHINE_PARTS: Parts = {
   commitSlot: boot.commitSlot,
   installUki: boot.installUki,
   switchTo: boot.switchTo,
+  unmetBy: boot.unmetBy,
+  pendingFiles,
+  storePendingFile,
   rollback: boot.rollback,
   planDownload,
   applyRoot,

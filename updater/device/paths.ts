@@ -8,6 +8,8 @@ export const PATHS = {
   /** What operators set and hold: operator-file.ts. */
   operator: `${state}/config.json`,
   metadata: `${state}/metadata`,
+  /** Small files of a release that are used once it is committed (switch/pending.ts). */
+  after: `${state}/after`,
   history: `${state}/history.jsonl`,
   hostId: `${MACHINE_PATHS.state}/host-id`,
   homes: `${MACHINE_PATHS.state}/home`,

@@ -4,10 +4,11 @@
  */
 import { formatBytes, formatDuration } from '../../system/format.ts';
 import type { System } from '../../system/system.ts';
+import type { ApplyPhase } from './apply/facts.ts';
 import { write, type Output } from './output.ts';
 import { PATHS } from './paths.ts';
 
-export type Phase = 'download' | 'verify' | 'repair' | 'uki' | 'install' | 'switch' | 'reboot';
+export type Phase = ApplyPhase | 'install' | 'switch' | 'reboot';
 
 export interface Progress {
   /** What is done next. */
@@ -31,10 +32,10 @@ export interface ProgressFile {
 }
 
 const WORDS: Readonly<Record<Phase, string>> = {
-  download: 'downloading',
+  root: 'downloading',
   verify: 'verifying',
   repair: 'fetching what the old version could not give',
-  uki: 'making the kernel image',
+  uki: 'downloading the kernel of',
   install: 'installing',
   switch: 'switching',
   reboot: 'restarting',
@@ -132,7 +133,7 @@ export function progressLine(line: Line): string {
   const filled = Math.floor(part * BAR_WIDTH);
   return [
     `${WORDS[line.phase]} ${line.bar ? `[${'#'.repeat(filled).padEnd(BAR_WIDTH)}] ` : ''}${Math.floor(part * 100)} %`,
-    ...(line.phase === 'download'
+    ...(line.phase === 'root' || line.phase === 'uki'
       ? [`${formatBytes(line.receivedBytes)} fetched`, `${formatBytes(line.bytesPerSecond)}/s`]
       : []),
     ...(line.remainingMs === undefined || part === 1

@@ -21,6 +21,7 @@ import { prepareSlot } from '../../../updater/device/switch/prepare.ts';
 import { reconcile } from '../../../updater/device/switch/reconcile.ts';
 import { changeRecord, loadRecord } from '../../../updater/device/switch/record-store.ts';
 import { rollback } from '../../../updater/device/switch/rollback.ts';
+import type { Unmet } from '../../../updater/device/switch/requirements.ts';
 import { slotContent } from '../../../updater/device/switch/superblock.ts';
 import { switchTo } from '../../../updater/device/switch/switch-to.ts';
 import { runUpdate } from '../../../updater/device/update.ts';
@@ -77,6 +78,8 @@ export interface TestMachine {
   online: boolean;
   /** Called before each part that works on the machine: throws what goes wrong there. */
   before: (part: string) => void | Promise<void>;
+  /** Why this machine cannot run any release. */
+  unmet: readonly Unmet[];
   /** Parts that were called, in order. */
   readonly called: string[];
   /** `slip update ...`. */
@@ -129,6 +132,7 @@ export async function testMachine(
     restarts: 0,
     online: true,
     before: () => undefined,
+    unmet: [],
     called: [],
     update: async (...argv) => {
       [stdout, stderr] = ['', ''];
@@ -193,6 +197,7 @@ export async function testMachine(
             record: await loadRecord(disk),
           };
         }),
+      unmetBy: () => Promise.resolve(machine.unmet),
       nextPhase: (_system, manifest) => nextPhase(disk, machine.running, manifest),
       prepareSlot: (_system, manifest) =>
         part('prepareSlot', () => prepareSlot(disk, machine.running, manifest, now())),
@@ -205,9 +210,9 @@ export async function testMachine(
         }),
       applyRoot: (_system, { manifest, checkpoint, progress }) =>
         part('applyRoot', async () => {
-          progress({ phase: 'download', doneBytes: 0, totalBytes: 100, receivedBytes: 0 });
+          progress({ phase: 'root', doneBytes: 0, totalBytes: 100, receivedBytes: 0 });
           await checkpoint({ payload: manifest.root.full.sha256, operations: 1 });
-          progress({ phase: 'download', doneBytes: 100, totalBytes: 100, receivedBytes: 60 });
+          progress({ phase: 'root', doneBytes: 100, totalBytes: 100, receivedBytes: 60 });
           return { kind: 'full', receivedBytes: 60 };
         }),
       commitSlot: (_system, manifest) =>

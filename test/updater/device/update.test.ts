@@ -300,3 +300,14 @@ test('wrong use is exit code 2, with a hint', async () => {
   expect((await machine.update('--help')).stdout).not.toContain('follow');
   expect((await machine.update('apply', '--help')).stdout).toContain('--yes-full');
 });
+
+test('what this machine cannot run is told by check, and refused before anything is fetched', async () => {
+  await publish(machine, '1.1.0');
+  machine.unmet = [
+    { code: 'memory', message: '1.1.0 needs 256 MiB of memory to start, and this machine has 128' },
+  ];
+  expect((await machine.update('check')).stdout).toMatch(/but +1\.1\.0 needs 256 MiB/);
+  expect((await machine.update('apply')).stderr).toContain('1.1.0 needs 256 MiB of memory');
+  expect((await machine.update('follow')).code).toBe(0);
+  expect(machine.called).toEqual([]);
+});

@@ -11,7 +11,7 @@ import { addHistory } from '../history.ts';
 import { install } from '../install.ts';
 import { withUpdateLock } from '../lock.ts';
 import { lookFresh, type Look } from '../look.ts';
-import { checkDownload, describeDownload, readOffer } from '../offer.ts';
+import { checkDownload, checkRequirements, describeDownload, readOffer } from '../offer.ts';
 import { judge, type Candidate } from '../policy/decide.ts';
 import { createProgress } from '../progress.ts';
 import { configuredMirrors, openFetcher } from '../repository.ts';
@@ -47,6 +47,7 @@ async function apply(context: Context, parsed: Parsed): Promise<number> {
   const { manifest, download } = offer;
   const { version } = manifest;
   const phase = await parts.nextPhase(system, manifest);
+  checkRequirements(offer);
   if (phase === 'prepare') {
     checkDownload(context, offer, parsed.flags.has('yes-full'));
     output.note(`${running.version} -> ${version}: ${describeDownload(download)}`);
@@ -54,7 +55,9 @@ async function apply(context: Context, parsed: Parsed): Promise<number> {
   const progress = createProgress(system, output, { version, terminal: context.terminal });
   const done = { from: running.version, version, kind: download.kind };
   try {
-    const ready = await install(context, fetcher, manifest, progress);
+    const ready = await install(context, fetcher, manifest, progress, {
+      fullConfirmed: parsed.flags.has('yes-full'),
+    });
     const receivedBytes = fetcher.receivedBytes();
     if (parsed.flags.has('download-only')) {
       progress.clear();

@@ -28,7 +28,7 @@ export const checkCommand: Command = {
       });
       return 0;
     }
-    const { manifest, download } = await readOffer(context, fetcher, metadata, offered);
+    const { manifest, download, unmet } = await readOffer(context, fetcher, metadata, offered);
     const { version } = manifest;
     const ready = record.attempt?.stage === 'installed' && record.attempt.version === version;
     const rows = [
@@ -36,6 +36,7 @@ export const checkCommand: Command = {
       ['available', version],
       ['download', ready ? 'nothing: it lies ready' : describeDownload(download)],
       ['when', explainVerdict(offered.verdict, now)],
+      ...unmet.map(({ message }, index) => [index === 0 ? 'but' : '', message]),
       ...manifest.notes
         .trim()
         .split('\n')
@@ -47,6 +48,7 @@ export const checkCommand: Command = {
       download: { kind: download.kind, bytes: ready ? 0 : download.bytes },
       fullBytes: manifest.root.full.sizeBytes + manifest.uki.full.sizeBytes,
       verdict: offered.verdict,
+      unmet,
       notes: manifest.notes,
     });
     return 0;

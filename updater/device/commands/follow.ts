@@ -10,7 +10,7 @@ import { addHistory } from '../history.ts';
 import { install } from '../install.ts';
 import { withUpdateLock } from '../lock.ts';
 import { lookAnyhow, type Look } from '../look.ts';
-import { checkDownload, readOffer, type Offer } from '../offer.ts';
+import { checkDownload, checkRequirements, readOffer, type Offer } from '../offer.ts';
 import { describeError } from '../output.ts';
 import { PATHS } from '../paths.ts';
 import { mayReboot, planFollow, type FollowAction } from '../policy/follow-plan.ts';
@@ -79,13 +79,14 @@ async function act(context: Context, fetcher: Fetcher, look: Look, action: Follo
   const candidate = look.view.decision.candidates.find(({ entry }) => entry.version === action.version);
   if (candidate === undefined) return look;
   const offer = await readOffer(context, fetcher, look.metadata, candidate);
+  checkRequirements(offer);
   const { version } = offer.manifest;
   const progress = createProgress(context.system, context.output, { version, terminal: context.terminal });
   try {
     if (action.kind === 'install') {
       const phase = await context.parts.nextPhase(context.system, offer.manifest);
       if (phase === 'prepare') checkDownload(context, offer, false);
-      await install(context, fetcher, offer.manifest, progress);
+      await install(context, fetcher, offer.manifest, progress, { fullConfirmed: false });
       return await lookAnyhow(context, fetcher);
     }
     progress.phase(action.kind);
