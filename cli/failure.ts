@@ -1,4 +1,4 @@
-/** From what was thrown to what the user reads and the exit code: 1 the work failed, 2 wrong use. Only here are exit codes decided. */
+/** From what was thrown to what the user reads and the exit code: 1 the work failed, 2 wrong use, 3 a warning for monitoring. Only here are exit codes decided. */
 import { CommanderError } from 'commander';
 import { DiagnosticsError, formatDiagnostic } from '../spec/diagnostic.ts';
 import { SlipwayError } from '../spec/error.ts';
@@ -6,9 +6,13 @@ import { SlipwayError } from '../spec/error.ts';
 /** Prints to stderr and returns the exit code. With `json`, prints one object `{error: ...}` to stdout instead. */
 export function reportFailure(error: unknown, options: { json: boolean; debug: boolean }): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  // What JSON said already is not said again.
+  const reported = error instanceof SlipwayError && error.code.endsWith('reported');
+  if (reported) return error.code.startsWith('warning.') ? 3 : 1;
   if (options.json) process.stdout.write(`${JSON.stringify({ error: errorObject(error) }, null, 2)}\n`);
   else process.stderr.write(`${errorText(error, options.debug)}\n`);
-  return error instanceof SlipwayError && error.code.startsWith('usage.') ? 2 : 1;
+  if (!(error instanceof SlipwayError)) return 1;
+  return error.code.startsWith('usage.') ? 2 : error.code.startsWith('warning.') ? 3 : 1;
 }
 
 function errorText(error: unknown, debug: boolean): string {

@@ -3,12 +3,16 @@ import { Command, InvalidArgumentError } from 'commander';
 import { initRepository } from '../updater/repository/repository/init.ts';
 import { DEFAULT_SETTINGS } from '../updater/repository/repository/settings.ts';
 import { serveRepository } from '../updater/repository/serve/serve.ts';
+import { gcCommand, refreshCommand, verifyCommand } from './repo-check.ts';
 import { openKeys, publicationText, withKeys, type KeyFlags } from './repository-keys.ts';
 
 export function repoCommand(): Command {
   return new Command('repo')
     .description('Makes, refreshes, checks and serves the repository that machines follow.')
     .addCommand(initCommand())
+    .addCommand(refreshCommand())
+    .addCommand(verifyCommand())
+    .addCommand(gcCommand())
     .addCommand(serveCommand());
 }
 
@@ -51,7 +55,7 @@ function initCommand(): Command {
         flags.json === true
           ? `${JSON.stringify({ format: '1.0', directory, ...publication }, undefined, 2)}\n`
           : `There is a repository in ${directory} now; ${publicationText(publication)}\n` +
-              `Add releases: slipway release add ${directory} BUILD. Refresh it once a day: slipway repo refresh ${directory}\n`,
+              `Add releases: slipway release add ${directory} BUILD. Sign its timestamp anew once a day: slipway repo refresh ${directory}\n`,
       );
     });
 }

@@ -1,6 +1,9 @@
-/** One file with metadata and payloads, for machines without a network: a tar of a repository's files, uncompressed (they are already). */
+/**
+ * What machines without a network need, of metadata and payloads: in one file (a tar of a repository's files, uncompressed as they are compressed
+ * already), or as a folder, for a stick. A folder, and a tar unpacked into one, is what `slip update --from` reads.
+ */
 import { createReadStream, createWriteStream } from 'node:fs';
-import { open, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { pack, type Pack } from 'tar-stream';
@@ -12,7 +15,7 @@ import { payloadName, releaseTargetName } from '../../release/names.ts';
 import { pathFrom } from '../../release/path.ts';
 import { chooseReleases, readManifest, releasesOf } from '../release/read.ts';
 import { repositoryFiles } from '../repository/files.ts';
-import { targetFileName } from '../repository/layout.ts';
+import { targetFileName, TIMESTAMP } from '../repository/layout.ts';
 import { readAsClient } from '../verify/client.ts';
 
 export interface BundleOptions {
@@ -26,6 +29,7 @@ export interface BundleOptions {
   readonly from: readonly string[];
   /** With `from`: whether full payloads come along, for machines whose old version is damaged. */
   readonly full: 'with' | 'without';
+  readonly form: 'tar' | 'folder';
   readonly now?: Date;
   readonly progress?: (doneBytes: number, totalBytes: number) => void;
 }
@@ -36,7 +40,7 @@ export interface Bundle {
   readonly sizeBytes: number;
 }
 
-/** Writes `output` as a whole or not at all: the same bytes for the same repository. */
+/** A tar is written as a whole or not at all, the same bytes for the same repository. */
 export async function makeBundle(directory: string, output: string, options: BundleOptions): Promise<Bundle> {
   const files = repositoryFiles(directory);
   const view = await readAsClient(files, options.root, options.now);
@@ -56,15 +60,29 @@ export async function makeBundle(directory: string, output: string, options: Bun
   const sizes = await Promise.all(
     members.map(async (name) => (await stat(join(directory, name)).catch(missing(name))).size),
   );
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  let done = 0;
+  const tell = (size: number): void => options.progress?.((done += size), total);
+  if (options.form === 'folder') await writeFolder(directory, output, members, sizes, tell);
+  else await writeTar(directory, output, members, sizes, tell);
+  const sizeBytes = options.form === 'folder' ? total : (await stat(output)).size;
+  return { releases, files: members.length, sizeBytes };
+}
+
+async function writeTar(
+  directory: string,
+  output: string,
+  members: readonly string[],
+  sizes: readonly number[],
+  tell: (size: number) => void,
+): Promise<void> {
   const temporary = temporaryName(output);
   try {
-    const total = sizes.reduce((sum, size) => sum + size, 0);
     const archive = pack();
     const written = pipeline(archive, createWriteStream(temporary, { flags: 'wx' }));
-    let done = 0;
     for (const [index, name] of members.entries()) {
       await addFile(archive, directory, name, sizes[index] ?? 0);
-      options.progress?.((done += sizes[index] ?? 0), total);
+      tell(sizes[index] ?? 0);
     }
     archive.finalize();
     await written;
@@ -74,7 +92,33 @@ export async function makeBundle(directory: string, output: string, options: Bun
   } finally {
     await rm(temporary, { force: true });
   }
-  return { releases, files: members.length, sizeBytes: (await stat(output)).size };
+}
+
+/** What is there already stays: only timestamp.json changes, and it comes last. */
+async function writeFolder(
+  directory: string,
+  output: string,
+  members: readonly string[],
+  sizes: readonly number[],
+  tell: (size: number) => void,
+): Promise<void> {
+  await mkdir(output, { recursive: true });
+  const files = repositoryFiles(output);
+  const inOrder = [...members.filter((name) => name !== TIMESTAMP), TIMESTAMP];
+  for (const name of inOrder) {
+    const size = sizes[members.indexOf(name)] ?? 0;
+    const found = await stat(join(output, name)).catch(() => undefined);
+    if (name === TIMESTAMP || found?.size !== size) {
+      const temporary = temporaryName(join(output, name));
+      try {
+        await copyFile(join(directory, name), temporary);
+        await files.adopt(temporary, name);
+      } finally {
+        await rm(temporary, { force: true });
+      }
+    }
+    tell(size);
+  }
 }
 
 /** The releases that are asked for, and those that machines pass through on their way. */
