@@ -1,4 +1,4 @@
-/** `npm run bench [-- size build boot memory]`: measures, prints a table, writes bench/results.json. */
+/** `npm run bench [-- size build boot memory update]`: measures, prints a table, writes bench/results.json. */
 import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { writeFileAtomic } from '../builder/cache/directory.ts';
@@ -7,6 +7,8 @@ import { benchBoot } from './boot.ts';
 import { benchBuild } from './build.ts';
 import { benchMemory } from './memory.ts';
 import { benchSize } from './size.ts';
+import { updateRows } from './update/rows.ts';
+import { benchUpdate, UPDATE_IMAGES } from './update/update.ts';
 
 const RESULTS = 'bench/results.json';
 const IMAGES = ['minimal', 'tiny'];
@@ -67,6 +69,10 @@ const BENCHES: Readonly<Record<string, (image: string) => Promise<{ result: obje
       ],
     };
   },
+  update: async (image) => {
+    const result = await benchUpdate(image);
+    return { result, rows: updateRows(result) };
+  },
 };
 
 const wanted = process.argv.slice(2);
@@ -74,7 +80,7 @@ const results: Record<string, object[]> = {};
 const rows: string[][] = [];
 for (const [name, bench] of Object.entries(BENCHES)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
-  for (const image of IMAGES) {
+  for (const image of name === 'update' ? UPDATE_IMAGES : IMAGES) {
     process.stderr.write(`measuring ${name} of ${image}\n`);
     const { result, rows: found } = await bench(image);
     (results[name] ??= []).push(result);

@@ -67,9 +67,8 @@ export function writeSigned(output: number[], value: number): void {
 }
 
 export function hexOf(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += HEX[byte] ?? '';
-  return text;
+  // Joined, not added up: QuickJS keeps the parts of a sum of strings (a rope) alive.
+  return Array.from(bytes, (byte) => HEX[byte]).join('');
 }
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));

@@ -8,8 +8,8 @@ const MIB = 1024 * KIB;
 
 export const LIMITS = {
   /** The whole header. */
-  headerBytes: 2 * MIB,
-  operations: 16384,
+  headerBytes: MIB,
+  operations: 8192,
   /** Of the image that is made, and of the one it is made from: 2^40. */
   imageBytes: 1024 * 1024 * MIB,
   /** What one FULL or PATCH operation makes. ZERO and COPY are as long as they like: they need no memory. */
