@@ -100,9 +100,20 @@ async function storePendingFiles(
   }
 }
 
-function advance(context: Context, progress: Progress, phase?: 'uki'): (found: ApplyProgress) => void {
-  return (found) => {
+/** What was not planned for is asked anew: a delta that does not fit after all never becomes a full image in silence (failure 2). */
+function mayFetch(
+  { config }: Context,
+  { fullConfirmed }: InstallOptions,
+): (kind: DownloadKind | 'repair', bytes: number) => boolean {
+  return (kind, bytes) =>
+    kind === 'repair'
+      ? bytes <= REPAIR_BYTES || mayDownload(config.settings, 'full', fullConfirmed) === 'yes'
+      : mayDownload(config.settings, kind, fullConfirmed) === 'yes';
+}
+
+function advance(context: Context, progress: Progress): (found: ApplyProgress) => void {
+  return ({ phase, doneBytes, totalBytes, receivedBytes }) => {
     context.checkInterrupted();
-    progress.advance(phase ?? found.phase, found.doneBytes, found.totalBytes, found.receivedBytes);
+    progress.advance(phase, doneBytes, totalBytes, receivedBytes);
   };
 }
