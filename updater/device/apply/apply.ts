@@ -2,13 +2,10 @@
 import { SlipwayError } from '../../../spec/error.ts';
 import { BLOCK_BYTES } from '../../../spec/layout.ts';
 import type { System } from '../../../system/system.ts';
-import type { PayloadReference, ReleaseManifest } from '../../release/document.ts';
-import { payloadName } from '../../release/names.ts';
+import type { ReleaseManifest } from '../../release/document.ts';
 import type { ApplyContext, Checkpoint, DownloadKind, SlotFacts } from './facts.ts';
-import { fetchHeader } from './header.ts';
+import { fillSlot, repairSlot } from './fill.ts';
 import { openMedium, type Medium } from './medium.ts';
-import { applyOperations } from './operations.ts';
-import { rootDelta } from './plan.ts';
 import { makeTree } from './tree.ts';
 
 export interface RootOptions extends ApplyContext {
@@ -29,60 +26,55 @@ export interface ApplyOutcome {
   readonly receivedBytes: number;
 }
 
+/** The devices while they are open. */
+export interface Media {
+  readonly data: Medium;
+  readonly tree: Medium;
+  readonly source: { readonly data: Medium; readonly tree: Medium } | undefined;
+}
+
 /**
  * When it returns, the target holds data and verity tree (all but the superblock), read back from the medium, with the release's root hash. Throws
- * `update.slot-too-small`, `update.root-hash`, and what fetching and writing throw.
+ * `update.slot-too-small`, `update.root-hash`, `update.not-allowed` (by `mayFetch`), and what fetching and writing throw.
  */
 export async function applyRoot(system: System, options: RootOptions): Promise<ApplyOutcome> {
-  const { manifest, source, target } = options;
-  if (manifest.root.sizeBytes > target.sizeBytes)
-    throw new SlipwayError('update.slot-too-small', 'the release is larger than the slot');
+  const { manifest, target } = options;
+  if (manifest.root.sizeBytes > target.sizeBytes || manifest.root.sizeBytes % BLOCK_BYTES !== 0)
+    throw new SlipwayError('update.slot-too-small', 'the release does not fit the slot');
   const before = options.fetcher.receivedBytes();
   system.makeDirectory(options.scratch, 0o700);
-  const delta = rootDelta(manifest, source?.rootHash);
-  const data = openMedium(system, target.dataDevice, 'read-write');
-  const tree = openMedium(system, target.verityDevice, 'read-write');
-  const old =
-    delta === undefined || source === undefined ? undefined : openMedium(system, source.dataDevice, 'read');
+  const media = openMedia(system, options);
   try {
-    await fill(system, options, delta ?? manifest.root.full, { data, old });
-    const rootHash = await verify(system, options, data, tree);
-    if (rootHash !== manifest.root.rootHash)
-      throw new SlipwayError('update.root-hash', 'the slot does not hold what the release says');
-    return {
-      kind: delta === undefined ? 'full' : 'delta',
-      receivedBytes: options.fetcher.receivedBytes() - before,
-    };
+    const kind = await fillSlot(system, options, media);
+    if ((await verify(system, options, media)) !== manifest.root.rootHash) {
+      await repairSlot(system, options, media);
+      if ((await verify(system, options, media)) !== manifest.root.rootHash)
+        throw new SlipwayError('update.root-hash', 'the slot does not hold what the release says', {
+          hint: 'the disk may be failing',
+        });
+    }
+    return { kind, receivedBytes: options.fetcher.receivedBytes() - before };
   } finally {
-    for (const medium of [data, tree, old]) medium?.close();
+    for (const medium of [media.data, media.tree, media.source?.data, media.source?.tree]) medium?.close();
   }
 }
 
-async function fill(
-  system: System,
-  options: RootOptions,
-  reference: PayloadReference,
-  { data, old }: { readonly data: Medium; readonly old: Medium | undefined },
-): Promise<void> {
-  const header = await fetchHeader(system, options, reference, {
-    targetBytes: options.manifest.root.sizeBytes,
-    ...(old === undefined ? { sourceBytes: 0 } : {}),
-  });
-  const payload = reference.sha256;
-  const bad = await applyOperations(system, {
-    context: options,
-    header,
-    name: payloadName(payload),
-    source: old,
-    target: data,
-    from:
-      options.resume?.payload === payload ? Math.min(options.resume.operations, header.operations.length) : 0,
-    done: (operations) => options.checkpoint({ payload, operations }),
-  });
-  if (bad.length > 0) throw new SlipwayError('update.source', 'the running root cannot be read');
+function openMedia(system: System, { source, target }: RootOptions): Media {
+  return {
+    data: openMedium(system, target.dataDevice, 'read-write'),
+    tree: openMedium(system, target.verityDevice, 'read-write'),
+    source:
+      source === undefined
+        ? undefined
+        : {
+            data: openMedium(system, source.dataDevice, 'read'),
+            tree: openMedium(system, source.verityDevice, 'read'),
+          },
+  };
 }
 
-function verify(system: System, options: RootOptions, data: Medium, tree: Medium): Promise<string> {
+/** The root hash of what the medium holds, whose tree is written meanwhile. */
+function verify(system: System, options: RootOptions, { data, tree }: Media): Promise<string> {
   const { sizeBytes, salt } = options.manifest.root;
   return makeTree(system, data, tree, {
     scratch: options.scratch,

@@ -8,7 +8,7 @@ import type { System } from '../../../system/system.ts';
 import { checkFrame } from '../../payload/frame.ts';
 import { LIMITS } from '../../payload/limits.ts';
 import type { Blob } from '../../payload/operation.ts';
-import type { ByteStream } from '../fetch/stream.ts';
+import type { BlobSource } from './blob-source.ts';
 import { digestsOfFiles } from './digests.ts';
 
 /** Decompressed contents, one after another. */
@@ -24,15 +24,15 @@ const READ_BYTES = 65_536;
 /** Memory of a decompressor: frames are single segments of at most 3 MiB. */
 const ZSTD_MEMORY = `--memory=${Math.ceil(LIMITS.patchBytes / (1024 * 1024)) + 1}MiB`;
 
-/** `false` when what came is not what the release says. The blobs lie one after another from where the stream stands. */
+/** `false` when what came is not what the release says. */
 export async function fetchBlobs(
   system: System,
   scratch: string,
-  stream: ByteStream,
+  source: BlobSource,
   blobs: readonly Blob[],
 ): Promise<boolean> {
   for (const [index, blob] of blobs.entries())
-    await store(system, `${scratch}/${nameOf(index)}`, stream, blob);
+    await store(system, `${scratch}/${nameOf(index)}`, source, blob);
   const digests = await digestsOfFiles(
     system,
     scratch,
@@ -41,17 +41,16 @@ export async function fetchBlobs(
   return blobs.every((blob, index) => digests[index] === blob.sha256);
 }
 
-async function store(system: System, path: string, stream: ByteStream, blob: Blob): Promise<void> {
+async function store(system: System, path: string, source: BlobSource, blob: Blob): Promise<void> {
   const file = system.open(path, { access: 'write', create: { mode: 0o600 } });
   if (file < 0) throw new SlipwayError('update.scratch', `cannot write ${path}`);
+  let done = 0;
   try {
-    for (let done = 0; done < blob.storedBytes;) {
-      const chunk = await stream.read(Math.min(READ_BYTES, blob.storedBytes - done));
-      if (chunk.length === 0) throw new SlipwayError('fetch.failed', 'the stream ended early');
-      if (!system.writeAt(file, done, chunk))
+    await source.read(blob, (bytes) => {
+      if (!system.writeAt(file, done, bytes))
         throw new SlipwayError('update.scratch', `cannot write ${path}`);
-      done += chunk.length;
-    }
+      done += bytes.length;
+    });
   } finally {
     system.close(file);
   }

@@ -18,7 +18,7 @@ export interface Checkpoint {
   readonly operations: number;
 }
 
-export type ApplyPhase = 'download' | 'verify' | 'repair';
+export type ApplyPhase = 'root' | 'verify' | 'repair' | 'uki';
 
 export interface ApplyProgress {
   readonly phase: ApplyPhase;
@@ -43,4 +43,9 @@ export interface ApplyContext {
   /** A directory in memory (tmpfs) of this process alone. */
   readonly scratch: string;
   readonly progress: (progress: ApplyProgress) => void;
+  /**
+   * Asked before more is fetched than was planned: a delta that does not fit after all, a damaged block of the running root. Nothing is fetched in
+   * silence over a metered link. Always allowed without it.
+   */
+  readonly mayFetch?: (kind: DownloadKind | 'repair', bytes: number) => boolean;
 }

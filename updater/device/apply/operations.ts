@@ -4,22 +4,31 @@ import type { System } from '../../../system/system.ts';
 import { LIMITS } from '../../payload/limits.ts';
 import type { Blob, Extent, Operation, PayloadHeader } from '../../payload/operation.ts';
 import { applyPatch } from '../../payload/patch.ts';
-import type { ByteStream } from '../fetch/stream.ts';
+import { openBlobs } from './blob-source.ts';
 import { fetchBlobs, openContents, removeBlobs, type Contents } from './blobs.ts';
-import type { ApplyContext } from './facts.ts';
+import type { ApplyContext, ApplyPhase } from './facts.ts';
 import { syncNowAndThen, type Medium } from './medium.ts';
+
+/** An operation, and how many operations of the payload are done once it is. */
+export interface Task {
+  readonly operation: Operation;
+  readonly next: number;
+}
 
 export interface OperationsOptions {
   readonly context: ApplyContext;
-  readonly header: PayloadHeader;
+  readonly phase: ApplyPhase;
   /** Name of the payload in the repository. */
   readonly name: string;
+  /** In the order of their targets; made while they are done, since there may be many. */
+  readonly tasks: Iterable<Task>;
+  /** Of those operations that are to be done. */
+  readonly blobs: readonly Blob[];
   readonly source: Medium | undefined;
   readonly target: Medium;
-  /** The first one to do. */
-  readonly from: number;
-  /** Everything before the operation `next` is done and durable. */
-  readonly done: (next: number) => Promise<void>;
+  readonly targetBytes: number;
+  /** So many operations of the payload are done, and durable. */
+  readonly done: (operations: number) => Promise<void>;
 }
 
 /** In memory at once, as fetched. */
@@ -32,66 +41,71 @@ export async function applyOperations(
   system: System,
   options: OperationsOptions,
 ): Promise<readonly Extent[]> {
-  const { header, context, name, target } = options;
   const bad: Extent[] = [];
-  let stream: ByteStream | undefined;
+  const source = openBlobs(options.context.fetcher, options.name, options.blobs);
   try {
-    for (let next = options.from; next < header.operations.length;) {
-      const batch = batchFrom(header.operations, next);
-      const blobs = batch.flatMap(blobsOf);
-      const [first] = blobs;
-      if (first !== undefined) {
-        stream ??= context.fetcher.stream(name, first.offset, header.payloadBytes);
-        if (!(await fetchBlobs(system, context.scratch, stream, blobs))) {
-          // From another mirror, from the start of the batch.
-          stream.distrust();
-          await stream.close();
-          stream = undefined;
-          continue;
-        }
-      }
+    for (const batch of batchesOf(options.tasks)) {
+      const blobs = batch.flatMap(({ operation }) => blobsOf(operation));
+      while (blobs.length > 0 && !(await fetchBlobs(system, options.context.scratch, source, blobs)))
+        await source.distrust();
       bad.push(...(await makeBatch(system, options, batch, blobs)));
-      next += batch.length;
-      await target.sync();
-      await options.done(next);
+      await options.target.sync();
+      await options.done(batch.at(-1)?.next ?? 0);
     }
     return bad;
   } finally {
-    await stream?.close();
+    await source.close();
   }
 }
 
-function batchFrom(operations: readonly Operation[], first: number): readonly Operation[] {
+/** All operations of a payload from one on. */
+export function* tasksFrom({ operations }: PayloadHeader, first: number): Generator<Task> {
+  for (let index = first; index < operations.length; index += 1) {
+    const operation = operations[index];
+    if (operation !== undefined) yield { operation, next: index + 1 };
+  }
+}
+
+export function blobsFrom({ operations }: PayloadHeader, first: number): readonly Blob[] {
+  return operations.slice(first).flatMap(blobsOf);
+}
+
+function* batchesOf(tasks: Iterable<Task>): Generator<readonly Task[]> {
+  let batch: Task[] = [];
   let stored = 0;
-  let end = first;
-  for (; end < operations.length && end - first < BATCH_OPERATIONS; end += 1) {
-    const operation = operations[end];
-    for (const blob of operation === undefined ? [] : blobsOf(operation)) stored += blob.storedBytes;
-    if (stored > BATCH_STORED_BYTES && end > first) break;
+  for (const task of tasks) {
+    const bytes = blobsOf(task.operation).reduce((sum, { storedBytes }) => sum + storedBytes, 0);
+    if (batch.length === BATCH_OPERATIONS || (batch.length > 0 && stored + bytes > BATCH_STORED_BYTES)) {
+      yield batch;
+      batch = [];
+      stored = 0;
+    }
+    batch.push(task);
+    stored += bytes;
   }
-  return operations.slice(first, end);
+  if (batch.length > 0) yield batch;
 }
 
-function blobsOf(operation: Operation): readonly Blob[] {
+export function blobsOf(operation: Operation): readonly Blob[] {
   return operation.kind === 'full' || operation.kind === 'patch' ? [operation.blob] : [];
 }
 
 async function makeBatch(
   system: System,
   options: OperationsOptions,
-  batch: readonly Operation[],
+  batch: readonly Task[],
   blobs: readonly Blob[],
 ): Promise<readonly Extent[]> {
-  const { context, target, source, header } = options;
+  const { context, target, source } = options;
   const contents = openContents(system, context.scratch, blobs);
   const written = syncNowAndThen(target);
   const bad: Extent[] = [];
-  for (const operation of batch) {
+  for (const { operation } of batch) {
     if (!(await makeOperation({ source, target, contents, written }, operation))) bad.push(operation.target);
     context.progress({
-      phase: 'download',
+      phase: options.phase,
       doneBytes: operation.target.offset + operation.target.sizeBytes,
-      totalBytes: header.targetBytes,
+      totalBytes: options.targetBytes,
       receivedBytes: context.fetcher.receivedBytes(),
     });
   }

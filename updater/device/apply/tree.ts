@@ -69,6 +69,23 @@ export async function makeTree(
   }
 }
 
+/** Digests of whole blocks, each behind the salt, one after another. */
+export async function hashBlocks(
+  system: System,
+  scratch: string,
+  salt: string,
+  blocks: Uint8Array,
+): Promise<Uint8Array> {
+  const hasher = blockHasher(system, scratch, bytesOfHex(salt));
+  try {
+    return await (
+      await hasher.start(blocks)
+    )();
+  } finally {
+    hasher.close();
+  }
+}
+
 interface Blocks extends Level {
   readonly medium: Medium;
 }

@@ -7,7 +7,7 @@ import { digestsOfFiles } from './digests.ts';
 import type { ApplyContext } from './facts.ts';
 import { fetchHeader } from './header.ts';
 import { openMedium } from './medium.ts';
-import { applyOperations } from './operations.ts';
+import { applyOperations, blobsFrom, tasksFrom } from './operations.ts';
 
 export interface UkiOptions extends ApplyContext {
   readonly manifest: ReleaseManifest;
@@ -23,7 +23,11 @@ export async function applyUki(system: System, options: UkiOptions): Promise<'de
   const { uki } = options.manifest;
   system.makeDirectory(options.scratch, 0o700);
   const delta = sourcePath === undefined ? undefined : await fittingDelta(system, uki, sourcePath);
-  if (delta !== undefined && (await tryDelta(system, options, delta))) return 'delta';
+  if (delta !== undefined) {
+    if (await tryDelta(system, options, delta)) return 'delta';
+    if (options.mayFetch?.('full', uki.full.sizeBytes) === false)
+      throw new SlipwayError('update.not-allowed', `the UKI would take another ${uki.full.sizeBytes} bytes`);
+  }
   await make(system, options, uki.full, undefined);
   await check(system, options);
   return 'full';
@@ -36,8 +40,8 @@ async function tryDelta(system: System, options: UkiOptions, delta: PayloadRefer
     await check(system, options);
     return true;
   } catch (error) {
-    if (error instanceof SlipwayError && (error.code === 'update.uki' || error.code.startsWith('payload.')))
-      return false;
+    const { code } = error instanceof SlipwayError ? error : { code: '' };
+    if (code === 'update.uki' || code === 'fetch.missing' || code.startsWith('payload.')) return false;
     throw error;
   }
 }
@@ -72,11 +76,13 @@ async function make(
   try {
     const bad = await applyOperations(system, {
       context: options,
-      header,
+      phase: 'uki',
       name: payloadName(reference.sha256),
+      tasks: tasksFrom(header, 0),
+      blobs: blobsFrom(header, 0),
       source,
       target,
-      from: 0,
+      targetBytes: header.targetBytes,
       done: () => Promise.resolve(),
     });
     return bad.length === 0;

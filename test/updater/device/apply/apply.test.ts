@@ -1,4 +1,16 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createNodeSystem } from '../../../../system/node.ts';
@@ -7,7 +19,9 @@ import type { Checkpoint, SlotFacts } from '../../../../updater/device/apply/fac
 import { applyUki } from '../../../../updater/device/apply/uki.ts';
 import { createFetcher } from '../../../../updater/device/fetch/fetcher.ts';
 import { scratchDirectory } from '../../../builder/scratch.ts';
-import { makeRelease, type TestRelease } from './release.ts';
+import { fetchProgram } from '../fetch/programs.ts';
+import { serveFiles } from '../fetch/server.ts';
+import { makeRelease, sha256, type TestRelease } from './release.ts';
 
 const directory = scratchDirectory();
 const system = createNodeSystem();
@@ -112,6 +126,196 @@ describe('a root', () => {
   });
 });
 
+describe('blocks that are here', () => {
+  const withoutDeltas = { ...release.manifest, root: { ...release.manifest.root, deltas: [] } };
+
+  test('are copied, and only the frames that hold the others are fetched', async () => {
+    const here = machine();
+    const outcome = await applyRoot(system, options(here, { manifest: withoutDeltas }));
+    expectApplied(here);
+    expect(outcome.kind).toBe('blocks');
+    expect(outcome.receivedBytes).toBeLessThan(0.8 * release.manifest.root.full.sizeBytes);
+  });
+
+  test('of the slot that is filled count too: the same version again costs its block list', async () => {
+    const here = machine();
+    await applyRoot(system, options(here));
+    const outcome = await applyRoot(system, options(here, { manifest: withoutDeltas }));
+    expectApplied(here);
+    const { blockList, full } = release.manifest.root;
+    expect(outcome).toEqual({ kind: 'blocks', receivedBytes: blockList.sizeBytes + full.headerBytes });
+  });
+
+  test('are not believed: what a rotten tree says is found out', async () => {
+    const here = machine();
+    // The running root's tree tells of a block that its data no longer is.
+    flip(here.source.dataDevice, 250 * 4096 + 17);
+    await applyRoot(system, options(here, { manifest: withoutDeltas }));
+    flip(here.source.dataDevice, 250 * 4096 + 17);
+    expectApplied(here);
+  });
+});
+
+describe('a damaged running root', () => {
+  test.each([
+    ['a copied block', 10],
+    ['a patched block', 100],
+  ])('%s: only what it spoils comes from the full payload', async (_, block) => {
+    const here = machine();
+    flip(here.source.dataDevice, block * 4096 + 5);
+    const asked: (readonly [string, number])[] = [];
+    const outcome = await applyRoot(
+      system,
+      options(here, {
+        mayFetch: (kind, bytes) => {
+          asked.push([kind, bytes]);
+          return true;
+        },
+      }),
+    );
+    flip(here.source.dataDevice, block * 4096 + 5);
+    expectApplied(here);
+    const { full, deltas, blockList } = release.manifest.root;
+    const [kind, repair = 0] = asked.at(-1) ?? [];
+    expect(kind).toBe('repair');
+    expect(repair).toBeLessThan(full.sizeBytes / 5);
+    expect(outcome.receivedBytes).toBeLessThanOrEqual(
+      (deltas[0]?.sizeBytes ?? 0) + blockList.sizeBytes + full.headerBytes + repair,
+    );
+  });
+
+  test('failure 2: nothing more is fetched over a metered link without leave', async () => {
+    const here = machine();
+    flip(here.source.dataDevice, 10 * 4096);
+    await expect(applyRoot(system, options(here, { mayFetch: () => false }))).rejects.toMatchObject({
+      code: 'update.not-allowed',
+    });
+  });
+
+  test('that ends too early is no reason to fail either', async () => {
+    const here = machine();
+    truncateSync(here.source.dataDevice, 400 * 4096);
+    const kinds: string[] = [];
+    await applyRoot(
+      system,
+      options(here, {
+        mayFetch: (kind) => {
+          kinds.push(kind);
+          return true;
+        },
+      }),
+    );
+    expect(kinds).toEqual(['repair']);
+    writeFileSync(here.source.dataDevice, readFileSync(release.old.root));
+    expectApplied(here);
+  });
+});
+
+describe('failure 10: a delta that this machine refuses', () => {
+  test.each([
+    ['whose file is gone', (): Uint8Array | undefined => undefined],
+    [
+      'whose header exceeds a limit',
+      (payload: Uint8Array): Uint8Array => {
+        // As if of a version with larger blocks.
+        const changed = Uint8Array.from(payload);
+        changed[8] = 40;
+        return changed;
+      },
+    ],
+  ])('%s ends with the full payload', async (_, change) => {
+    const here = machine();
+    const repository = join(here.directory, 'repository');
+    cpSync(release.repository, repository, { recursive: true });
+    const [delta] = release.manifest.root.deltas;
+    if (delta === undefined) throw new Error('there is no delta');
+    const path = join(repository, `${delta.sha256}.payload`);
+    const changed = change(readFileSync(path));
+    rmSync(path);
+    let reference = delta;
+    if (changed !== undefined) {
+      const header = changed.subarray(0, delta.headerBytes);
+      reference = { ...delta, sha256: sha256(changed), headerSha256: sha256(header) };
+      writeFileSync(join(repository, `${reference.sha256}.payload`), changed);
+    }
+    const manifest = { ...release.manifest, root: { ...release.manifest.root, deltas: [reference] } };
+    const kinds: string[] = [];
+    const outcome = await applyRoot(
+      system,
+      options(here, {
+        manifest,
+        mirrors: [repository],
+        mayFetch: (kind) => {
+          kinds.push(kind);
+          return true;
+        },
+      }),
+    );
+    expectApplied(here);
+    expect([outcome.kind, ...kinds]).toEqual(['blocks', 'blocks']);
+  });
+});
+
+describe('hostile mirrors', () => {
+  const { root } = release.manifest;
+
+  test('a payload with one changed byte is taken from another mirror, and never decompressed', async () => {
+    const here = machine();
+    const bad = join(here.directory, 'bad');
+    cpSync(release.repository, bad, { recursive: true });
+    for (const { sha256: name, headerBytes } of [root.full, ...root.deltas])
+      flip(join(bad, `${name}.payload`), headerBytes + 1000);
+    await applyRoot(system, options(here, { mirrors: [bad, release.repository] }));
+    expectApplied(here);
+    const alone = options(machine(), { mirrors: [bad] });
+    await expect(applyRoot(system, alone)).rejects.toMatchObject({ code: 'fetch.untrustworthy' });
+  });
+
+  test('a changed header is refused before it is read', async () => {
+    const here = machine();
+    const bad = join(here.directory, 'bad');
+    cpSync(release.repository, bad, { recursive: true });
+    for (const { sha256: name } of [root.full, ...root.deltas]) flip(join(bad, `${name}.payload`), 12);
+    await expect(applyRoot(system, options(here, { mirrors: [bad] }))).rejects.toMatchObject({
+      code: 'fetch.untrustworthy',
+    });
+    await applyRoot(system, options(here, { mirrors: [bad, release.repository] }));
+    expectApplied(here);
+  });
+
+  test('failure 1: a dying link: every connection ends somewhere, and the result is right', async () => {
+    const here = machine();
+    const files = Object.fromEntries(
+      readdirSync(release.repository).map((name) => [name, readFileSync(join(release.repository, name))]),
+    );
+    const server = await serveFiles(files, (request) =>
+      request % 3 === 2 ? { kind: 'right' } : { kind: 'drop', afterBytes: 20_000 + 13_331 * request },
+    );
+    const fetch = { mirrors: [server.url], program: await fetchProgram('curl') };
+    const fetcher = createFetcher(system, {
+      ...fetch,
+      scratch: join(here.directory, 'fetch'),
+      limits: { pauseMs: 1 },
+    });
+    try {
+      const outcome = await applyRoot(system, options(here, { source: undefined, fetcher }));
+      expectApplied(here);
+      expect(outcome.receivedBytes).toBeLessThan(1.01 * root.full.sizeBytes + 1000);
+    } finally {
+      await server.close();
+    }
+  });
+});
+
+test('a release that is larger than the slot is refused before anything is written', async () => {
+  const here = machine();
+  const target = { ...here.target, sizeBytes: 4096 };
+  await expect(applyRoot(system, options(here, { target }))).rejects.toMatchObject({
+    code: 'update.slot-too-small',
+  });
+  expect(readFileSync(here.target.dataDevice).every((byte) => byte === 0x5a)).toBe(true);
+});
+
 describe('a UKI', () => {
   test.each(['delta', 'full'] as const)('is made by %s', async (kind) => {
     const here = machine();
@@ -125,3 +329,11 @@ describe('a UKI', () => {
     expect(readFileSync(outputPath).equals(readFileSync(release.new.uki))).toBe(true);
   });
 });
+
+function flip(path: string, offset: number): void {
+  const file = openSync(path, 'r+');
+  const byte = Buffer.alloc(1);
+  readSync(file, byte, 0, 1, offset);
+  writeSync(file, Buffer.from([(byte[0] ?? 0) ^ 0x10]), 0, 1, offset);
+  closeSync(file);
+}
