@@ -82,7 +82,8 @@ export function afterCommand(
       return { ...ended, reconciled: true };
     case 'confirm':
       return event.code === 0
-        ? { ...ended, phase: 'committed', reason: null }
+        ? // What follows a commit is done by the same program that compares the record.
+          { ...ended, phase: 'committed', reason: null, reconciled: false }
         : { ...again, reason: `it cannot be committed: ${event.detail}` };
     case 'fail':
       // Otherwise the machine restarts; whatever went wrong with writing it down, each start costs the version a try.

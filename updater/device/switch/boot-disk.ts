@@ -62,8 +62,9 @@ export interface Esp {
   syncDirectory(path: string): Promise<void>;
   /**
    * As vfat does it, that is: not atomic. Until both directories are synced, the medium may show the old name, the new one, both (of one
-   * and the same content: freeing one would free the other's) or neither. Where `to` exists already, as an empty file whose name is
-   * durable, only the one sector that says where its content lies is written there: its name can't be torn.
+   * and the same content: freeing one would free the other's) or neither. Where `to` exists already, with a name that is
+   * durable, only the one sector that says where its content lies is written there: its name can't be torn. What it held before is freed; a UKI's
+   * new name is always that of an empty file.
    */
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;

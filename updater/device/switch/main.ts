@@ -10,7 +10,7 @@ import { createQuickJsSystem } from '../../../system/quickjs.ts';
 import type { System } from '../../../system/system.ts';
 import { missingNetwork } from './network.ts';
 import { RECORD_LIMITS } from './record-content.ts';
-import { confirmTrial, failTrial, readRecord, reconcile, retryTrial } from './switch.ts';
+import { confirmTrial, failTrial, finishUpdate, readRecord, reconcile, retryTrial } from './switch.ts';
 
 const STAY = 3;
 
@@ -19,6 +19,7 @@ async function main(system: System): Promise<number> {
   switch (command) {
     case 'boot':
       await reconcile(system);
+      for (const note of await finishUpdate(system)) system.log(note);
       return 0;
     case 'confirm':
       await confirmTrial(system);

@@ -16,6 +16,7 @@ import { machineFacts } from './machine-facts.ts';
 import { bootFact, readRunning, slotDevices, type SlotDevices } from './machine-parts.ts';
 import { networkFacts } from './network.ts';
 import { nextPhase as nextPhaseOn, type Phase } from './next-phase.ts';
+import { performPending } from './pending.ts';
 import { prepareSlot as prepareSlotOn } from './prepare.ts';
 import { reconcile as reconcileOn } from './reconcile.ts';
 import type { Attempt, UpdateRecord } from './record-content.ts';
@@ -146,6 +147,11 @@ export async function reconcile(system: System): Promise<UpdateRecord> {
   });
   publish(system, record);
   return record;
+}
+
+/** What follows a commit: the boot loader, keys. Returns what is left to be done, and why. */
+export function finishUpdate(system: System): Promise<readonly string[]> {
+  return performPending(system, createMachineDisk(system), readRunning(system));
 }
 
 function publish(system: System, { committed, trial, failed }: UpdateRecord): void {

@@ -36,7 +36,11 @@ function reason(trace: Trace): string | undefined {
 test('a good one is committed when its gates were healthy for the soak time, and not before', () => {
   const trace = run();
   const since = trace.memory.boot.gatesHealthySinceMs! / 1000;
-  expect(commands(trace)).toEqual([`boot ${Math.round(since + 5)}`, `confirm ${Math.round(since + 10)}`]);
+  expect(commands(trace)).toEqual([
+    `boot ${Math.round(since + 5)}`,
+    `confirm ${Math.round(since + 10)}`,
+    expect.stringMatching(/^boot 1\d$/),
+  ]);
   expect(trace.memory.update).toMatchObject({ phase: 'committed', reason: null });
 });
 
@@ -73,7 +77,7 @@ test('failure 32: a network that comes late is waited for; no server is ever ask
     gate: (gate, nowMs) => ({ ok: gate !== 'network' || nowMs > 2 * MINUTE, detail: 'eth0 has no address' }),
   });
   expect(trace.memory.update).toMatchObject({ phase: 'committed' });
-  expect(commands(trace).at(-1)).toMatch(/^confirm 12\d$/);
+  expect(commands(trace)).toContainEqual(expect.stringMatching(/^confirm 12\d$/));
 });
 
 test('failure 16: a commit that does not succeed is tried again, and its reason is shown', () => {

@@ -86,7 +86,8 @@ export function memoryDisk(files: Readonly<Record<string, string>> = {}): Memory
       if (source === undefined) throw new SlipwayError('switch.esp', `no ${from}`);
       const bytes = content.get(source)!;
       const target = content.get(find(to) ?? '');
-      if (target !== undefined && target.length > 0) throw new Error(`${to} was overwritten`);
+      if (to.startsWith('EFI/Linux/') && target !== undefined && target.length > 0)
+        throw new Error(`${to} was overwritten`);
       content.delete(source);
       content.set(find(to) ?? to, bytes);
       disk.calls.push(`rename ${from} ${to}`);

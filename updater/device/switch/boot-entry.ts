@@ -1,0 +1,104 @@
+/** A Boot#### variable that starts a loader from our ESP, for BootNext: once, and the firmware goes on as before (UEFI specification, 3.1.3 and 10.3.5). */
+import type { System } from '../../../system/system.ts';
+import { VENDORS, type BootDisk } from './boot-disk.ts';
+import { utf16 } from './entries.ts';
+import { partitionDevice } from './machine-parts.ts';
+
+/** No firmware numbers its own this high, and BootOrder does not name it: it is started by BootNext alone. */
+const NUMBER = 0x51aa;
+const ACTIVE = 1;
+const GPT = 2;
+const GUID_SIGNATURE = 2;
+
+export interface EspPlace {
+  readonly partition: number;
+  /** In sectors of the disk. */
+  readonly start: number;
+  readonly size: number;
+  readonly guid: string;
+}
+
+/** `undefined` where systemd-boot did not say which partition it came from. */
+export async function espPlace(system: System, disk: BootDisk): Promise<EspPlace | undefined> {
+  const told = await disk.readVariable({ name: 'LoaderDevicePartUUID', vendor: VENDORS.loader });
+  const guid = told === undefined ? '' : utf16(told).toLowerCase();
+  const name = partitionDevice(system, 'esp').slice('/dev/'.length);
+  const number = (file: string): number =>
+    Number(system.readText(`/sys/class/block/${name}/${file}`)?.trim() ?? 'NaN');
+  const parent = system.readLink(`/sys/class/block/${name}`)?.split('/').at(-2) ?? '';
+  const sector = Number(
+    system.readText(`/sys/class/block/${parent}/queue/logical_block_size`)?.trim() ?? '512',
+  );
+  // sysfs counts in 512 bytes, whatever the disk's sectors are.
+  const [start, size] = [number('start'), number('size')].map((count) => (count * 512) / sector);
+  const partition = number('partition');
+  if (
+    !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(guid) ||
+    !(start! > 0) ||
+    !(size! > 0) ||
+    !(partition > 0)
+  )
+    return undefined;
+  return { partition, start: start!, size: size!, guid };
+}
+
+/** The next start goes through this file of the ESP; if that does not work, the one after goes as always. */
+export async function bootOnceThrough(disk: BootDisk, place: EspPlace, path: string): Promise<void> {
+  const name = `Boot${NUMBER.toString(16).toUpperCase().padStart(4, '0')}`;
+  await disk.writeVariable({ name, vendor: VENDORS.firmware }, loadOption(place, path));
+  await disk.writeVariable({ name: 'BootNext', vendor: VENDORS.firmware }, littleEndian(NUMBER, 2));
+}
+
+/** EFI_LOAD_OPTION. */
+export function loadOption(place: EspPlace, path: string): Uint8Array {
+  const file = text(`\\${path.replaceAll('/', '\\')}`);
+  const nodes = join(
+    node(4, 1, [
+      littleEndian(place.partition, 4),
+      littleEndian(place.start, 8),
+      littleEndian(place.size, 8),
+      guidBytes(place.guid),
+      new Uint8Array([GPT, GUID_SIGNATURE]),
+    ]),
+    node(4, 4, [file]),
+    node(0x7f, 0xff, []),
+  );
+  return join(
+    littleEndian(ACTIVE, 4),
+    littleEndian(nodes.length, 2),
+    text('Slipway, the other boot loader'),
+    nodes,
+  );
+}
+
+function node(type: number, subtype: number, parts: readonly Uint8Array[]): Uint8Array {
+  const content = join(...parts);
+  return join(new Uint8Array([type, subtype]), littleEndian(content.length + 4, 2), content);
+}
+
+function text(value: string): Uint8Array {
+  return join(...[...value, '\0'].map((letter) => littleEndian(letter.charCodeAt(0), 2)));
+}
+
+function littleEndian(value: number, bytes: number): Uint8Array {
+  return Uint8Array.from({ length: bytes }, (_, index) => Math.floor(value / 256 ** index) % 256);
+}
+
+function guidBytes(guid: string): Uint8Array {
+  const bytes = guid
+    .replaceAll('-', '')
+    .match(/../g)!
+    .map((pair) => parseInt(pair, 16));
+  const order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+  return Uint8Array.from(order, (index) => bytes[index]!);
+}
+
+function join(...parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return bytes;
+}

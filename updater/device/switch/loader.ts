@@ -1,0 +1,102 @@
+/**
+ * Replaces systemd-boot (decisions.md 7). There are two copies. First the one goes that this machine was not started through; then it is started through the
+ * new one, once, by BootNext: a loader that does not work leads back to the old one by itself. Only after a committed version came up through the new
+ * copy does the other follow.
+ */
+import { SlipwayError } from '../../../spec/error.ts';
+import { VENDORS, type BootDisk, type Esp } from './boot-disk.ts';
+import { OWN, utf16 } from './entries.ts';
+import { runSteps, type Step } from './steps.ts';
+
+export const NEW_LOADER = `${OWN}/LOADER.NEW`;
+
+const COPIES: Readonly<Record<string, readonly [string, string]>> = {
+  amd64: ['EFI/systemd/systemd-bootx64.efi', 'EFI/BOOT/BOOTX64.EFI'],
+  arm64: ['EFI/systemd/systemd-bootaa64.efi', 'EFI/BOOT/BOOTAA64.EFI'],
+};
+
+export interface LoaderUpdate {
+  readonly architecture: string;
+  readonly sha256: string;
+  /** The new loader's bytes; `undefined` when they are not here any more. */
+  readonly bytes: () => Uint8Array | undefined;
+  /** Sets BootNext; false where this machine does not let us. */
+  readonly bootOnceThrough: (path: string) => Promise<boolean>;
+}
+
+/** `done`: both copies are the new one. `waiting`: for a start through the new one. `impossible`: it stays as it is. */
+export type LoaderState = 'done' | 'waiting' | 'impossible';
+
+export interface LoaderWrite {
+  readonly esp: Esp;
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly sha256: string;
+}
+
+export const LOADER_STEPS: readonly Step<LoaderWrite>[] = [
+  {
+    label: 'loader.write',
+    run: async ({ esp, bytes }) => {
+      await esp.makeDirectory(OWN);
+      await esp.write(NEW_LOADER, bytes);
+    },
+  },
+  { label: 'loader.sync-file', run: ({ esp }) => esp.syncFile(NEW_LOADER) },
+  { label: 'loader.sync-own', run: ({ esp }) => esp.syncDirectory(OWN) },
+  { label: 'loader.drop-caches', run: ({ esp }) => esp.dropCaches() },
+  { label: 'loader.verify', run: ({ esp, sha256 }) => demand(esp, NEW_LOADER, sha256) },
+  // The name is there already: one sector says where its content lies.
+  { label: 'loader.rename', run: ({ esp, path }) => esp.rename(NEW_LOADER, path) },
+  { label: 'loader.sync-place', run: ({ esp, path }) => esp.syncFile(path) },
+  { label: 'loader.sync-directory', run: ({ esp, path }) => esp.syncDirectory(path.replace(/\/[^/]*$/, '')) },
+  { label: 'loader.sync-old', run: ({ esp }) => esp.syncDirectory(OWN) },
+  { label: 'loader.drop-caches-again', run: ({ esp }) => esp.dropCaches() },
+  { label: 'loader.read-back', run: ({ esp, path, sha256 }) => demand(esp, path, sha256) },
+];
+
+/** One stage further, when the running version is committed. */
+export async function advanceLoader(
+  disk: BootDisk,
+  update: LoaderUpdate,
+  steps: readonly Step<LoaderWrite>[] = LOADER_STEPS,
+): Promise<LoaderState> {
+  const copies = COPIES[update.architecture];
+  const started = await startedThrough(disk);
+  if (copies === undefined || started === undefined) return 'impossible';
+  const through = copies.find((path) => path.toLowerCase() === started);
+  const other = copies.find((path) => path !== through);
+  if (through === undefined || other === undefined) return 'impossible';
+  return disk.withEsp(async (esp) => {
+    const isNew = async (path: string): Promise<boolean> => (await esp.digest(path)) === update.sha256;
+    const [throughNew, otherNew] = [await isNew(through), await isNew(other)];
+    if (throughNew && otherNew) return 'done';
+    const bytes = update.bytes();
+    if (otherNew && !throughNew) return (await update.bootOnceThrough(other)) ? 'waiting' : 'impossible';
+    if (bytes === undefined) return 'impossible';
+    if (throughNew) {
+      // Should it be cut, the next start goes through the copy that is known to work.
+      await update.bootOnceThrough(through);
+      await runSteps(disk, steps, { esp, path: other, bytes, sha256: update.sha256 });
+      return 'done';
+    }
+    // Without BootNext the new one could not be tried, and would lie there untried.
+    if (!(await update.bootOnceThrough(through))) return 'impossible';
+    await runSteps(disk, steps, { esp, path: other, bytes, sha256: update.sha256 });
+    await update.bootOnceThrough(other);
+    return 'waiting';
+  });
+}
+
+/** `efi/boot/bootx64.efi`: what the firmware started, as systemd-boot tells. */
+async function startedThrough(disk: BootDisk): Promise<string | undefined> {
+  const bytes = await disk.readVariable({ name: 'LoaderImageIdentifier', vendor: VENDORS.loader });
+  return bytes === undefined
+    ? undefined
+    : utf16(bytes).replaceAll('\\', '/').replace(/^\/+/, '').toLowerCase();
+}
+
+async function demand(esp: Esp, path: string, sha256: string): Promise<void> {
+  if ((await esp.digest(path)) === sha256) return;
+  throw new SlipwayError('switch.loader', `the boot loader at ${path} is not what was published`);
+}
