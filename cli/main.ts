@@ -13,9 +13,10 @@ const SUBCOMMANDS: readonly (() => Promise<Command>)[] = [
   async () => (await import('./inspect.ts')).inspectCommand(),
   async () => (await import('./repo.ts')).repoCommand(),
   async () => (await import('./release.ts')).releaseCommand(),
+  async () => (await import('./demo.ts')).demoCommand(),
 ];
 
-const NAMES = ['build', 'lock', 'validate', 'keys', 'run', 'inspect', 'repo', 'release'];
+const NAMES = ['build', 'lock', 'validate', 'keys', 'run', 'inspect', 'repo', 'release', 'demo'];
 
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('slipway')

@@ -2,7 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { run, type RunResult } from '../builder/process/run.ts';
+import { run, type RunOptions, type RunResult } from '../builder/process/run.ts';
 import { SlipwayError } from '../spec/error.ts';
 
 export interface SshKey {
@@ -77,7 +77,7 @@ export async function prepareSsh(
 export async function ssh(
   access: SshAccess,
   command: string,
-  options: { readonly input?: string; readonly timeoutMs?: number } = {},
+  options: Pick<RunOptions, 'input' | 'timeoutMs' | 'onOutput'> = {},
 ): Promise<RunResult> {
   return run([...access.command, command], { timeoutMs: 60_000, ...options });
 }

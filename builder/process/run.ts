@@ -11,6 +11,8 @@ export interface RunOptions {
   readonly timeoutMs?: number;
   /** Writes what the program prints into this (new) file instead of memory. */
   readonly outputFile?: string;
+  /** Called with both of its outputs as they come, beside keeping them. */
+  readonly onOutput?: (text: string) => void;
   /** What to tell the user when it fails. */
   readonly hint?: string;
 }
@@ -25,7 +27,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   const [program, ...args] = argv;
   if (program === undefined) throw new Error('run: empty argv');
   const output = options.outputFile === undefined ? undefined : await open(options.outputFile, 'wx');
-  const result = await execa(program, args, {
+  const child = execa(program, args, {
     env: processEnvironment(options.environment),
     extendEnv: false,
     encoding: 'buffer',
@@ -37,7 +39,12 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     stdout: (output?.fd as 1 | undefined) ?? 'pipe',
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
-  }).finally(() => output?.close());
+  });
+  const { onOutput } = options;
+  if (onOutput !== undefined)
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk: Uint8Array) => onOutput(Buffer.from(chunk).toString('utf8')));
+  const result = await child.finally(() => output?.close());
   const stdout = Buffer.from(result.stdout ?? new Uint8Array());
   const stderr = Buffer.from(result.stderr).toString('utf8');
   if (result.failed) throw failure(argv, result, stdout, stderr, options.hint);
