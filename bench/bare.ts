@@ -7,10 +7,20 @@ import { REPORT_PORT } from '../spec/machine.ts';
 
 /** The UKI with its initrd exchanged for one that reports when its first program runs, in the form of a machine's report. */
 export async function bareUki(uki: Uint8Array, signer: Signer): Promise<Uint8Array> {
+  return ukiWith(uki, signer, INIT);
+}
+
+/** The UKI with an initrd of busybox, what of the old one `also` matches (paths without the first slash), and `/init`. */
+export async function ukiWith(
+  uki: Uint8Array,
+  signer: Signer,
+  init: string,
+  also?: RegExp,
+): Promise<Uint8Array> {
   const bare = Uint8Array.from(removeSignatures(uki));
   const section = sectionData(parsePe(bare), '.initrd');
   if (section === undefined) throw new Error('the UKI has no initrd');
-  const initrd = bareInitrd(Buffer.from(section));
+  const initrd = bareInitrd(Buffer.from(section), init, also);
   // A view of `bare`: zeros behind an initrd mean nothing to the kernel.
   section.fill(0);
   section.set(initrd);
@@ -35,7 +45,7 @@ done
 while :; do busybox sleep 1000; done
 `;
 
-function bareInitrd(full: Buffer): Uint8Array {
+function bareInitrd(full: Buffer, text: string, also?: RegExp): Uint8Array {
   const init = writeCpio([
     {
       path: '/init',
@@ -44,14 +54,14 @@ function bareInitrd(full: Buffer): Uint8Array {
       gid: 0,
       component: 'bench',
       type: 'file',
-      source: { kind: 'bytes', bytes: Buffer.from(INIT) },
+      source: { kind: 'bytes', bytes: Buffer.from(text) },
     },
   ]);
-  return Buffer.concat([...keptRecords(full), init]);
+  return Buffer.concat([...keptRecords(full, also), init]);
 }
 
 /** The records of busybox and its libraries, as they stand in the archive ("newc": hexadecimal header, name, data, each padded to 4). */
-function keptRecords(archive: Buffer): Buffer[] {
+function keptRecords(archive: Buffer, also?: RegExp): Buffer[] {
   const kept: Buffer[] = [];
   for (let offset = 0; ;) {
     const field = (index: number): number =>
@@ -61,7 +71,7 @@ function keptRecords(archive: Buffer): Buffer[] {
     const end = (dataStart + field(6) + 3) & ~3;
     const name = archive.toString('latin1', offset + 110, nameEnd - 1);
     if (name === TRAILER || archive.toString('latin1', offset, offset + 6) !== '070701') return kept;
-    if (KEPT.test(name)) kept.push(archive.subarray(offset, end));
+    if (KEPT.test(name) || also?.test(name) === true) kept.push(archive.subarray(offset, end));
     offset = end;
   }
 }

@@ -56,11 +56,11 @@ export async function login(machine: Machine, user: string): Promise<SshAccess> 
 }
 
 /** As soon as there is somebody to answer. */
-export async function firstLogin(machine: Machine, user: string): Promise<SshAccess> {
+export async function firstLogin(prepare: () => Promise<SshAccess>): Promise<SshAccess> {
   const limit = Date.now() + LIMIT_MS;
   for (;;) {
     try {
-      const access = await login(machine, user);
+      const access = await prepare();
       await ssh(access, 'true');
       return access;
     } catch (error) {

@@ -1,10 +1,11 @@
-/** `npm run bench [-- size build boot memory update]`: measures, prints a table, writes bench/results.json. */
+/** `npm run bench [-- size build boot memory update debian]`: measures, prints a table, writes bench/results.json. */
 import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { writeFileAtomic } from '../builder/cache/directory.ts';
 import { table } from '../cli/table.ts';
 import { benchBoot } from './boot.ts';
 import { benchBuild } from './build.ts';
+import { benchDebian } from './debian/debian.ts';
 import { benchMemory } from './memory.ts';
 import { benchSize } from './size.ts';
 import { updateRows } from './update/rows.ts';
@@ -75,6 +76,22 @@ const BENCHES: Readonly<Record<string, (image: string) => Promise<{ result: obje
   },
 };
 
+/** What ours stands beside, with the services of `minimal`. */
+const BESIDE: Readonly<Record<string, () => Promise<{ result: object; rows: Row[] }>>> = {
+  debian: async () => {
+    const result = await benchDebian(ROUNDS);
+    return {
+      result,
+      rows: [
+        { what: 'boot, busybox-only initrd', value: seconds(result.bareMs), goal: '' },
+        { what: 'boot, ssh and chrony active', value: seconds(result.servicesMs), goal: '' },
+        { what: 'boot, times the bare kernel', value: result.ratio.toFixed(2), goal: '' },
+        { what: 'memory, idle', value: megabytes(result.idleBytes), goal: '' },
+      ],
+    };
+  },
+};
+
 const wanted = process.argv.slice(2);
 const results: Record<string, object[]> = {};
 const rows: string[][] = [];
@@ -86,6 +103,13 @@ for (const [name, bench] of Object.entries(BENCHES)) {
     (results[name] ??= []).push(result);
     rows.push(...found.map(({ what, value, goal }) => [image, what, value, goal]));
   }
+}
+for (const [name, bench] of Object.entries(BESIDE)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  process.stderr.write(`measuring ${name}\n`);
+  const { result, rows: found } = await bench();
+  results[name] = [result];
+  rows.push(...found.map(({ what, value, goal }) => [name, what, value, goal]));
 }
 process.stdout.write(`${table(['image', 'what', 'measured', 'goal'], rows)}\n`);
 // What was not measured this time stays as it was.

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { ssh } from '../lab/ssh.ts';
 import { buildTestImage } from '../test/boot/image.ts';
 import { idleMemory, slipShell, untilHealthy } from './idle.ts';
-import { benchMachine, firstLogin, LIMIT_MS, WORK } from './machine.ts';
+import { benchMachine, firstLogin, LIMIT_MS, login, WORK } from './machine.ts';
 
 export interface MemoryResult {
   readonly image: string;
@@ -31,7 +31,7 @@ export async function benchMemory(image: string): Promise<MemoryResult> {
   let idleBytes: number;
   let slipdResidentBytes: number;
   try {
-    const access = await firstLogin(machine, source.user);
+    const access = await firstLogin(() => login(machine, source.user));
     await untilHealthy(async () => (await ssh(access, 'slip status --json')).stdout.toString('utf8'));
     const root = slipShell(access);
     idleBytes = await idleMemory(root);
