@@ -51,21 +51,20 @@ export async function fail(
     };
   if ((known?.restarts ?? 0) >= MOST_RESTARTS)
     return { action: 'stay', why: `${MOST_RESTARTS} restarts did not lead away from ${id.version}` };
+  // The first reason is the cause; what follows on the way down is not.
+  await remember(disk, {
+    ...id,
+    reason: known?.reason ?? reason,
+    logs: known?.logs ?? logs,
+    at: nowSeconds,
+    restarts: (known?.restarts ?? 0) + 1,
+    returned: false,
+  });
+  await disk.reached('fail.record');
   return disk.withEsp(async (esp) => {
     const entries = await ukiEntries(esp);
-    const stay = (await fallbackEntry(disk, entries, running)) === undefined;
-    const failed: FailedVersion = {
-      ...id,
-      // The first reason is the cause; what follows on the way down is not.
-      reason: known?.reason ?? reason,
-      logs: known?.logs ?? logs,
-      at: nowSeconds,
-      restarts: (known?.restarts ?? 0) + (stay ? 0 : 1),
-      returned: false,
-    };
-    await remember(disk, failed);
-    await disk.reached('fail.record');
-    if (stay) return { action: 'stay', why: 'there is no other version to return to' };
+    if ((await fallbackEntry(disk, entries, running)) === undefined)
+      return { action: 'stay', why: 'there is no other version to return to' };
     const entry = await runningEntry(disk, entries, running);
     await runSteps(disk, steps, { disk, esp, running, entry });
     return { action: 'restart' };

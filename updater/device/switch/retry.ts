@@ -2,6 +2,8 @@
 import type { BootDisk, Esp } from './boot-disk.ts';
 import { LINUX, runningEntry, ukiEntries, type UkiEntry } from './entries.ts';
 import type { RunningVersion } from './facts.ts';
+import { findFailed } from './record-content.ts';
+import { loadRecord } from './record-store.ts';
 import { renamingSteps } from './renaming.ts';
 import { runSteps, type Step } from './steps.ts';
 import { ukiName } from './uki-name.ts';
@@ -23,6 +25,9 @@ export async function retry(
   steps: readonly Step<Retry>[] = RETRY_STEPS,
 ): Promise<void> {
   await disk.withEsp(async (esp) => {
+    // It was given up just before: that is why the machine restarts.
+    const known = findFailed(await loadRecord(disk), running);
+    if (known?.returned === false) return;
     const entry = await runningEntry(disk, await ukiEntries(esp), running);
     if (entry !== undefined) await runSteps(disk, steps, { esp, entry });
   });

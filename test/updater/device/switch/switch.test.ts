@@ -220,6 +220,14 @@ describe('an update from 1.0.0, beside which lies 0.9.0, to 1.1.0', () => {
     expect(disk.names()).toContain('minimal_1.1.0+3.efi');
   });
 
+  test('failure 22: but not one by which it is given up', async () => {
+    await bring(disk, old, '1.1.0');
+    const next = tryBoot(disk, '1.1.0', 2);
+    expect(await rollback(disk, next, 'by hand', NOW)).toBe('1.0.0');
+    await retry(disk, next);
+    expect(disk.names()).toContain('minimal_1.1.0+0-1.efi');
+  });
+
   test('failure 23: boot variables of another system are cleared, and none is believed', async () => {
     const vendor = '4a67b082-0a4c-41cf-b6c7-440b29bb8c4f';
     for (const name of ['LoaderEntryDefault', 'LoaderEntryOneShot', 'LoaderEntryPreferred'])
@@ -293,6 +301,14 @@ describe('an update from 1.0.0, beside which lies 0.9.0, to 1.1.0', () => {
     test('failure 30: with nothing to return to, it stays', async () => {
       disk.files.delete('EFI/Linux/minimal_1.0.0.efi');
       expect(await fail(disk, next, 'bad', [], NOW)).toMatchObject({ action: 'stay' });
+      expect(disk.remembered().failed).toMatchObject([{ version: '1.1.0', reason: 'bad' }]);
+    });
+
+    test('failure 27: with an ESP that cannot be mounted any more it is remembered all the same', async () => {
+      const broken: MemoryDisk = Object.assign(disk, {
+        withEsp: () => Promise.reject(new Error('bad superblock')),
+      });
+      await expect(fail(broken, next, 'bad', [], NOW)).rejects.toThrow('bad superblock');
       expect(disk.remembered().failed).toMatchObject([{ version: '1.1.0', reason: 'bad' }]);
     });
 
