@@ -2,7 +2,7 @@
 import { SlipwayError } from '../../../spec/error.ts';
 import { compareVersions } from '../../../spec/version.ts';
 import type { Parsed } from '../../../system/arguments.ts';
-import { bundleMirror } from '../bundle.ts';
+import { openBundle } from '../bundle.ts';
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { explainVerdict } from '../explain.ts';
@@ -36,10 +36,8 @@ export const applyCommand: Command = {
 async function apply(context: Context, parsed: Parsed): Promise<number> {
   const { system, parts, output, running } = context;
   const bundle = parsed.flags.get('bundle');
-  const fetcher = openFetcher(
-    context,
-    bundle === undefined ? configuredMirrors(context) : [bundleMirror(system, bundle)],
-  );
+  const fetcher =
+    bundle === undefined ? openFetcher(context, configuredMirrors(context)) : openBundle(context, bundle);
   const look = await lookFresh(context, fetcher);
   const candidate = choose(context, look, parsed.flags.get('version'));
   if (candidate === undefined) return nothing(context, look);
