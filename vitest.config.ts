@@ -13,6 +13,7 @@ const INTEGRATION = [
   'test/cli/lock.test.ts',
   'test/host/slip/**/*.test.ts',
   'test/host/slipd/real.test.ts',
+  'test/updater/repository/release/**/*.test.ts',
   'test/updater/device/follow.test.ts',
   'test/updater/device/quickjs.test.ts',
   'test/updater/device/update.test.ts',

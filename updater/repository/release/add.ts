@@ -16,7 +16,7 @@ import { publish, type Publication } from '../repository/publish.ts';
 import type { TargetsFile } from '../repository/signed-file.ts';
 import { readPublished } from '../repository/state.ts';
 import type { Build } from './build.ts';
-import { imageDigest, releaseImages, type Images } from './images.ts';
+import { imageDigest, imageFolder, releaseImages, type Images } from './images.ts';
 import { payloadTools, type PayloadTools } from './payload-tools.ts';
 import { makePayloads, type PayloadReport } from './payloads.ts';
 import { chooseReleases, readManifest, releasesOf, withEntries } from './read.ts';
@@ -41,6 +41,8 @@ export interface AddOptions {
   /** For tests; else the builds' own zstd. */
   readonly tools?: PayloadTools;
   readonly files?: RepositoryFiles;
+  /** Where images of releases are kept; else in the cache. */
+  readonly imageFolder?: string;
 }
 
 export interface Added {
@@ -70,7 +72,7 @@ export async function addReleases(
     checkRequest(builds, known, keys, options);
     const tools =
       options.tools ?? payloadTools(await payloadToolbox(directory, builds.find(({ tools: t }) => t)?.tools));
-    const images = releaseImages(files, repositoryId(keys), tools);
+    const images = releaseImages(files, options.imageFolder ?? imageFolder(repositoryId(keys)), tools);
     const now = options.now ?? new Date();
 
     const added: Added['releases'][number][] = [];

@@ -29,9 +29,12 @@ export function imageDigest(kind: ImageKind, manifest: Pick<ReleaseManifest, 'ro
   return kind === 'root' ? manifest.root.rootHash : manifest.uki.sha256;
 }
 
-/** In the cache, apart for each repository: `id` tells them apart. */
-export function releaseImages(files: RepositoryFiles, id: string, tools: PayloadTools): Images {
-  const folder = join(cacheRoot(), 'release-images', id.slice(0, 32));
+/** Where they are kept unless told; `id` tells repositories apart. */
+export function imageFolder(id: string): string {
+  return join(cacheRoot(), 'release-images', id.slice(0, 32));
+}
+
+export function releaseImages(files: RepositoryFiles, folder: string, tools: PayloadTools): Images {
   const making = new Map<string, Promise<string>>();
   const make = async (kind: ImageKind, manifest: ReleaseManifest, final: string): Promise<string> => {
     const content = kind === 'root' ? manifest.root : manifest.uki;

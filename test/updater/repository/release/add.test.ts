@@ -1,0 +1,178 @@
+/** Builds become releases, as clients see them. */
+import { existsSync } from 'node:fs';
+import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { loadKeys } from '../../../../builder/keys/load.ts';
+import { INSTANT } from '../../../../updater/release/curve.ts';
+import type { TufKeys } from '../../../../updater/repository/keys/load.ts';
+import { addReleases, type AddOptions, type Added } from '../../../../updater/repository/release/add.ts';
+import { readBuild, type Build } from '../../../../updater/repository/release/build.ts';
+import type { PayloadTools } from '../../../../updater/repository/release/payload-tools.ts';
+import { repositoryFiles } from '../../../../updater/repository/repository/files.ts';
+import { initRepository } from '../../../../updater/repository/repository/init.ts';
+import { readAsClient } from '../../../../updater/repository/verify/client.ts';
+import { verifyRepository } from '../../../../updater/repository/verify/verify.ts';
+import { scratchDirectory } from '../../../builder/scratch.ts';
+import { repositoryKeys, testBuild, testTools, writeTestBuild } from '../test-build.ts';
+
+const scratch = scratchDirectory();
+const repository = join(scratch, 'repository');
+const images = join(scratch, 'images');
+let keys: TufKeys;
+let tools: PayloadTools;
+const builds = new Map<string, Build>();
+
+const OPTIONS: AddOptions = {
+  ...{ channels: ['stable'], keep: 8, from: [], curve: INSTANT, barriers: [], notes: '' },
+  withoutBrake: 'hold',
+};
+
+function add(versions: readonly string[], options: Partial<AddOptions> = {}): Promise<Added> {
+  const chosen = versions.map((version) => builds.get(version)).filter((build) => build !== undefined);
+  return addReleases(repository, chosen, keys, { ...OPTIONS, tools, imageFolder: images, ...options });
+}
+
+const root = (): Uint8Array => keys.rootChain[0]?.bytes ?? new Uint8Array();
+
+beforeAll(async () => {
+  keys = await repositoryKeys(join(scratch, 'keys'), { channels: ['stable', 'beta'] });
+  tools = await testTools();
+  for (const version of ['1.0.0', '1.1.0', '1.2.0~rc.1'])
+    builds.set(version, await testBuild(join(scratch, 'builds'), { version }));
+  await initRepository(repository, keys);
+});
+
+describe.sequential('release add', () => {
+  test('the first release has full payloads and a block list; the next ones deltas from those before', async () => {
+    const first = await add(['1.0.0'], { notes: '# First' });
+    expect(first.publication).toEqual({ signed: ['targets', 'snapshot', 'timestamp'], waitingFor: [] });
+    const second = await add(['1.2.0~rc.1', '1.1.0']);
+    const [v11, rc] = second.releases;
+    expect(v11?.entry).toMatchObject({ version: '1.1.0', sequence: 2, barrier: false });
+    expect(rc?.entry).toMatchObject({ version: '1.2.0~rc.1', sequence: 3 });
+    expect(rc?.manifest.root.deltas.map(({ from }) => from)).toEqual(['1.1.0', '1.0.0']);
+    for (const { manifest } of second.releases)
+      for (const content of [manifest.root, manifest.uki])
+        for (const delta of content.deltas) expect(delta.sizeBytes).toBeLessThan(content.full.sizeBytes / 5);
+    expect(v11?.manifest.root.blockList.sizeBytes).toBe(64 * 32);
+    const result = await verifyRepository(repository, { root: root(), tools, depth: 'payloads' });
+    expect(result).toMatchObject({ releases: 3, applied: 12, unappliable: 0, problems: [] });
+  });
+
+  test('failure 8: a delta names its source by the content, so that another image of that version takes the full payload', async () => {
+    const view = await readAsClient(repositoryFiles(repository), root());
+    const name = 'release_test_1.1.0_amd64.json';
+    const target = view.targets.targets.get(name);
+    const manifest = JSON.parse(
+      await readFile(join(repository, `${target?.sha256}.${name}`), 'utf8'),
+    ) as Added['releases'][number]['manifest'];
+    expect(manifest.root.deltas[0]?.fromHash).toBe(builds.get('1.0.0')?.root.rootHash);
+    expect(manifest.uki.deltas[0]?.fromHash).toBe(builds.get('1.0.0')?.uki.sha256);
+  });
+
+  test('run again, it changes nothing; the same version with another content is refused', async () => {
+    const before = (await readdir(repository)).filter((name) => !/timestamp/.test(name));
+    const again = await add(['1.1.0']);
+    expect(again.releases[0]?.status).toBe('unchanged');
+    expect((await readdir(repository)).filter((name) => !/timestamp/.test(name))).toEqual(before);
+    const other = await testBuild(join(scratch, 'other'), { version: '1.1.0', change: 'something else' });
+    await expect(
+      addReleases(repository, [other], keys, { ...OPTIONS, tools, imageFolder: images }),
+    ).rejects.toMatchObject({
+      code: 'release.exists',
+    });
+  });
+
+  test('an old version can become a barrier, and a new one be reached from some only', async () => {
+    builds.set('2.0.0', await testBuild(join(scratch, 'builds'), { version: '2.0.0' }));
+    const { releases } = await add(['2.0.0'], {
+      ...{ barriers: ['1.1.0'], minimumVersion: '1.1.0', keep: 1, from: ['1.0.0'] },
+    });
+    expect(releases[0]?.manifest.root.deltas.map(({ from }) => from)).toEqual(['1.2.0~rc.1', '1.0.0']);
+    const { targets } = await readAsClient(repositoryFiles(repository), root());
+    expect(targets.targets.get('release_test_1.1.0_amd64.json')?.custom).toMatchObject({ barrier: true });
+    expect(targets.targets.get('release_test_2.0.0_amd64.json')?.custom).toMatchObject({
+      minimumVersion: '1.1.0',
+    });
+  });
+
+  test('images that the cache has lost are made again from their full payloads', async () => {
+    builds.set('2.1.0', await testBuild(join(scratch, 'builds'), { version: '2.1.0' }));
+    expect((await readdir(images)).length).toBeGreaterThan(0);
+    await rm(images, { recursive: true, force: true });
+    const { releases } = await add(['2.1.0'], { keep: 2 });
+    expect(releases[0]?.manifest.root.deltas.map(({ from }) => from)).toEqual(['2.0.0', '1.2.0~rc.1']);
+    // The new one and the last two, each with root and UKI.
+    expect((await readdir(images)).length).toBe(6);
+  });
+
+  test('what cannot be: unknown channels, versions, two of one', async () => {
+    await expect(add(['2.1.0'], { channels: ['nightly'] })).rejects.toMatchObject({ code: 'usage.channel' });
+    await expect(add(['2.1.0'], { from: ['0.1'] })).rejects.toMatchObject({ code: 'release.unknown' });
+    await expect(add(['2.1.0', '2.1.0'])).rejects.toMatchObject({ code: 'usage.twice' });
+  });
+
+  test('a second publisher waits for its turn', async () => {
+    const lock = join(repository, '.slipway/lock');
+    await writeFile(lock, JSON.stringify({ pid: process.ppid, host: hostname(), since: 'now' }));
+    await expect(add(['2.1.0'])).rejects.toMatchObject({ code: 'repository.locked' });
+    // Of a process that has ended.
+    await writeFile(lock, JSON.stringify({ pid: 2 ** 22 + 1, host: hostname(), since: 'then' }));
+    await add(['2.1.0']);
+    expect(existsSync(lock)).toBe(false);
+  });
+
+  test('nothing is signed anew that others slipped in', async () => {
+    const copy = join(scratch, 'slipped');
+    await cp(repository, copy, { recursive: true });
+    const others = await repositoryKeys(join(scratch, 'other-keys'));
+    await expect(
+      addReleases(copy, [], others, { ...OPTIONS, tools, imageFolder: images }),
+    ).rejects.toMatchObject({
+      code: 'repository.other-keys',
+    });
+    // A higher version of targets.json, which the keys did not sign, is passed over.
+    const names = await readdir(copy);
+    const newest = Math.max(...names.map((name) => Number(/^(\d+)\.targets/.exec(name)?.[1] ?? 0)));
+    const text = await readFile(join(copy, `${newest}.targets.json`), 'utf8');
+    await writeFile(
+      join(copy, `${newest + 1}.targets.json`),
+      text.replace('"barrier":true', '"barrier":false'),
+    );
+    await addReleases(copy, [], keys, { ...OPTIONS, tools, imageFolder: images });
+    const view = await readAsClient(repositoryFiles(copy), root());
+    expect(view.targets.version).toBe(newest);
+  });
+});
+
+describe('a build directory', () => {
+  const authorities = async () => {
+    const { sets } = await loadKeys(join(scratch, 'keys'));
+    return { release: sets.release.db.certificate, debug: sets.debug.db.certificate };
+  };
+
+  test('is held against its manifest, byte for byte', async () => {
+    const directory = await writeTestBuild(join(scratch, 'damaged'), { version: '3.0.0' });
+    await expect(readBuild(directory, await authorities())).resolves.toMatchObject({ version: '3.0.0' });
+    const path = join(directory, 'test_3.0.0.root.erofs');
+    const bytes = await readFile(path);
+    bytes[100_000] = (bytes[100_000] ?? 0) ^ 1;
+    await writeFile(path, bytes);
+    await expect(readBuild(directory, undefined)).rejects.toMatchObject({ code: 'build.invalid' });
+    await truncate(join(directory, 'test_3.0.0.efi'), 1000);
+    await expect(readBuild(directory, undefined)).rejects.toThrow();
+    await rm(join(directory, 'manifest.json'));
+    await expect(readBuild(directory, undefined)).rejects.toMatchObject({ code: 'build.missing' });
+  });
+
+  test('must be signed by the keys that its machines trust', async () => {
+    const directory = await writeTestBuild(join(scratch, 'debug'), { version: '3.1.0', debug: true });
+    const { release, debug } = await authorities();
+    await expect(readBuild(directory, { release, debug })).resolves.toMatchObject({ debug: true });
+    await expect(readBuild(directory, { release, debug: release })).rejects.toMatchObject({
+      code: 'build.other-keys',
+    });
+  });
+});
