@@ -4,7 +4,7 @@
  */
 import { UPDATE_PATHS } from '../../spec/update.ts';
 import type { System } from '../../system/system.ts';
-import { ENVIRONMENT } from './paths.ts';
+import { ENVIRONMENT, UPDATER_MODULE } from './paths.ts';
 import { confined } from './update.ts';
 
 /** The first look after a start: spread, as many machines may start together. */
@@ -52,7 +52,7 @@ export function createFollower(system: System): Follower {
     system.makeDirectory(UPDATE_PATHS.runtime, 0o755);
     const log = system.open(`${UPDATE_PATHS.runtime}/log`, { access: 'write', create: { mode: 0o600 } });
     const streams = log < 0 ? {} : { stdout: log, stderr: log };
-    const pid = system.spawn(confined(['-m', ...words]), {
+    const pid = system.spawn(confined([...UPDATER_MODULE, ...words]), {
       ...streams,
       environment: ENVIRONMENT,
       onExit: ended,

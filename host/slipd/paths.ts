@@ -51,3 +51,9 @@ export const ENVIRONMENT: Readonly<Record<string, string>> = {
   LC_ALL: 'C.UTF-8',
   TZ: 'UTC',
 };
+
+/**
+ * How the updater's programs are run. QuickJS 2025-04-26 ends a program at once when a promise is rejected that nobody waits for yet, even if the
+ * next line does (`await` of an async function that throws before its first own `await`).
+ */
+export const UPDATER_MODULE = ['--no-unhandled-rejection', '-m'] as const;

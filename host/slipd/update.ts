@@ -3,7 +3,7 @@ import type { UpdateStatus } from '../../spec/machine.ts';
 import { MACHINE_PATHS } from '../../spec/machine.ts';
 import { UPDATE_PATHS } from '../../spec/update.ts';
 import type { System } from '../../system/system.ts';
-import { ENVIRONMENT, PATHS, PROGRAMS } from './paths.ts';
+import { ENVIRONMENT, PATHS, PROGRAMS, UPDATER_MODULE } from './paths.ts';
 import type { UpdateGate, UpdateMemory } from './plan/memory.ts';
 
 const OUTPUT_LIMIT_BYTES = 8192;
@@ -14,6 +14,12 @@ const LAST_WORDS_MS = 20;
 const LEAVE_TRIAL_LIMIT_MS = 20_000;
 /** What fetching and verifying may take of the machine's memory. */
 const MEMORY_BYTES = 24 * 1024 * 1024;
+
+/**
+ * QuickJS (2025-04-26) ends a program at once when an async function throws before its caller awaits it, although the caller catches it: a fault that
+ * is handled would end the update.
+ */
+const INTERPRETER = [PROGRAMS.qjs, '--no-unhandled-rejection', '-m'];
 
 export function hasUpdater(system: System): boolean {
   return system.status(UPDATE_PATHS.switch) !== undefined;
@@ -27,7 +33,7 @@ export function startSwitch(
   service: string | undefined,
   done: (code: number, detail: string) => void,
 ): void {
-  const argv = [PROGRAMS.qjs, '-m', UPDATE_PATHS.switch, command, reason];
+  const argv = [PROGRAMS.qjs, ...UPDATER_MODULE, UPDATE_PATHS.switch, command, reason];
   run(system, argv, service === undefined ? '' : lastLines(system, service), done);
 }
 
@@ -50,8 +56,8 @@ export function checkUpdateGate(
 ): void {
   const argv =
     gate === 'network'
-      ? [PROGRAMS.qjs, '-m', UPDATE_PATHS.switch, 'network']
-      : confined(['-m', UPDATE_PATHS.program, 'gate']);
+      ? [PROGRAMS.qjs, ...UPDATER_MODULE, UPDATE_PATHS.switch, 'network']
+      : confined([...UPDATER_MODULE, UPDATE_PATHS.program, 'gate']);
   run(system, argv, '', (code, detail) => done(code === 0, detail === '' ? `exit code ${code}` : detail));
 }
 
@@ -92,7 +98,15 @@ function summary(system: System): Summary | undefined {
 export function confined(words: readonly string[]): readonly string[] {
   const script =
     'mkdir -p "$0" && echo "$1" >"$0/memory.max" && echo $$ >"$0/cgroup.procs"; shift; exec "$@"';
-  return [PROGRAMS.shell, '-c', script, `${PATHS.cgroups}/update`, `${MEMORY_BYTES}`, PROGRAMS.qjs, ...words];
+  return [
+    PROGRAMS.shell,
+    '-c',
+    script,
+    `${PATHS.cgroups}/update`,
+    `${MEMORY_BYTES}`,
+    ...INTERPRETER,
+    ...words,
+  ];
 }
 
 function run(

@@ -9,7 +9,7 @@ import {
 import { UPDATE_PATHS } from '../../../spec/update.ts';
 import type { System } from '../../../system/system.ts';
 import { OPERATORS_GROUP } from '../accounts.ts';
-import { ENVIRONMENT, PROGRAMS } from '../paths.ts';
+import { ENVIRONMENT, PROGRAMS, UPDATER_MODULE } from '../paths.ts';
 import type { Event } from '../plan/memory.ts';
 import { confined, hasUpdater } from '../update.ts';
 import { readState, resetState } from '../state.ts';
@@ -201,7 +201,7 @@ export function serveControl(system: System, daemon: Daemon, gid: number): void 
             ),
           );
         const session = { terminal: null, termType: request.termType };
-        const argv = confined(['-m', UPDATE_PATHS.program, ...request.command]);
+        const argv = confined([...UPDATER_MODULE, UPDATE_PATHS.program, ...request.command]);
         return runSession(system, admitted, connection, session, { argv, pidFile: null, output: 'fifo' });
       }
       case 'logs': {

@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { UPDATER_MODULE } from '../../../host/slipd/paths.ts';
 import { quickJs } from '../../host/quickjs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-qjs-'));
@@ -16,7 +17,7 @@ beforeAll(async () => {
 });
 
 function run(...argv: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const [program = '', ...rest] = [...qjs, '-m', ...argv];
+  const [program = '', ...rest] = [...qjs, ...UPDATER_MODULE, ...argv];
   return new Promise((resolve) => {
     execFile(program, rest, { timeout: 20_000 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
