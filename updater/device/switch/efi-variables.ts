@@ -8,7 +8,8 @@ const MOUNT = '/run/slipway/efivars';
 const FIRMWARE = '/sys/firmware/efi';
 /** Kept over power cycles, for boot services and the running system (UEFI specification, 8.2). */
 const ATTRIBUTES = 0x07;
-const LIMIT_BYTES = 1024 * 1024;
+/** More than the firmware keeps in one variable. */
+const LIMIT_BYTES = 256 * 1024;
 
 type Variables = Pick<BootDisk, 'readVariable' | 'writeVariable' | 'removeVariable'>;
 
@@ -47,9 +48,10 @@ export function efiVariables(system: System, run: (...argv: readonly string[]) =
       mounted(undefined, () => {
         const fd = system.open(path(variable), { access: 'read' });
         if (fd < 0) return Promise.resolve(undefined);
-        const bytes = system.readAt(fd, 0, LIMIT_BYTES);
+        // Its files know no offsets, so not readAt.
+        const bytes = system.read(fd, LIMIT_BYTES);
         system.close(fd);
-        return Promise.resolve(bytes === 'failed' ? undefined : bytes.slice(4));
+        return Promise.resolve(bytes instanceof Uint8Array && bytes.length >= 4 ? bytes.slice(4) : undefined);
       }),
     writeVariable: (variable, bytes, options = {}) =>
       mounted(undefined, async () => {

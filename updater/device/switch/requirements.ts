@@ -23,7 +23,7 @@ export interface Unmet {
 }
 
 /** The firmware's own, video memory, and what the kernel's image took. */
-const RESERVED_MIB = 24;
+const RESERVED_MIB = 48;
 const BLOCK_BYTES = 4096;
 const DIGESTS_PER_BLOCK = 128;
 

@@ -59,7 +59,7 @@ test('a release for this machine has nothing in its way', () => {
 });
 
 test('failure 26: a UKI that the firmware has no memory for, or that it would not trust', () => {
-  expect(codes({ minMemoryMiB: 512 })).toEqual([]);
+  expect(codes({ minMemoryMiB: 544 })).toEqual([]);
   expect(codes({ minMemoryMiB: 768 })).toEqual(['memory']);
   const foreign = parseSignatureLists(signatureList(OWNER, [{ type: 'x509', certificate: stranger }]));
   expect(codes({}, { trusted: { db: foreign, dbx: [] } })).toEqual(['signer']);
