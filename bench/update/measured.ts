@@ -7,7 +7,7 @@ export interface Cost {
   readonly ms: number;
   /** Of all its processes, user and system. What it would take alone on the machine, when that is busy. */
   readonly cpuMs: number;
-  /** Resident, of all its processes together, looked at 20 times a second. */
+  /** Resident, of all its processes together, looked at four times a second. */
   readonly peakBytes: number;
 }
 
@@ -28,7 +28,7 @@ export async function measured(argv: readonly string[]): Promise<Cost & { readon
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString('utf8')));
   const look = setInterval(() => {
     void residentBytes(child.pid ?? 0).then((bytes) => (peakBytes = Math.max(peakBytes, bytes)));
-  }, 50);
+  }, 250);
   const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
   clearInterval(look);
   if (code !== 0) throw new Error(`${argv.join(' ')} failed\n${stderr}`);

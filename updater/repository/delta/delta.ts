@@ -88,40 +88,56 @@ async function makeOperation(maker: Maker, planned: PlannedOperation): Promise<M
 
 /** What a patch has in its header and a FULL has not, about: a digest and the extents. */
 const PATCH_OVERHEAD_BYTES = 48;
-/** zstd -19 makes it never smaller than this share of what -3 makes. */
+/** Of so few bytes everything is tried at once. */
+const SMALL_BYTES = 64 * 1024;
+/** zstd -19 makes it hardly ever smaller than this share of what -3 makes. */
 const BEST_SHARE = 0.5;
 
 async function smallest(maker: Maker, piece: Piece, target: Extent): Promise<MadeOperation> {
+  const { toolbox } = maker;
   const bytes = await maker.next.read(target);
-  const patch = await makePatch(maker, piece, target, bytes);
-  if (patch !== undefined) {
-    const [quick] = await compress([bytes], maker.toolbox, 3);
-    if (patch.size < (quick?.length ?? 0) * BEST_SHARE) return patch.made;
+  const { patch, extents } = await makePatch(maker, piece, target, bytes);
+  const full = (blob: Uint8Array): MadeOperation => ({
+    operation: { kind: 'full', target, blob: describe(blob, bytes) },
+    blob,
+  });
+  if (patch === undefined) return full(await compressOne(bytes, toolbox, 19));
+  const patched = (blob: Uint8Array): MadeOperation => ({
+    operation: { kind: 'patch', target, extents, blob: describe(blob, patch), resultSha256: sha256(bytes) },
+    blob,
+  });
+  if (bytes.length <= SMALL_BYTES) {
+    const [one = NOTHING, other = NOTHING] = await compress([patch, bytes], toolbox, 19);
+    return one.length + PATCH_OVERHEAD_BYTES < other.length ? patched(one) : full(other);
   }
-  const [blob = new Uint8Array()] = await compress([bytes], maker.toolbox, 19);
-  if (patch !== undefined && patch.size < blob.length) return patch.made;
-  return { operation: { kind: 'full', target, blob: describe(blob, bytes) }, blob };
+  const blob = await compressOne(patch, toolbox, 19);
+  const cost = blob.length + PATCH_OVERHEAD_BYTES;
+  if (cost < (await compressOne(bytes, toolbox, 3)).length * BEST_SHARE) return patched(blob);
+  const whole = await compressOne(bytes, toolbox, 19);
+  return cost < whole.length ? patched(blob) : full(whole);
 }
 
+const NOTHING = new Uint8Array();
+
+async function compressOne(
+  content: Uint8Array,
+  toolbox: Pick<Toolbox, 'command'>,
+  level: number,
+): Promise<Uint8Array> {
+  return (await compress([content], toolbox, level))[0] ?? NOTHING;
+}
+
+/** No patch where the piece resembles nothing, or its patch would be larger than a machine takes. */
 async function makePatch(
-  { old, next, pool, resemblance, toolbox, blockBytes }: Maker,
+  { old, next, pool, resemblance, blockBytes }: Maker,
   piece: Piece,
   target: Extent,
   bytes: Buffer,
-): Promise<{ made: MadeOperation; size: number } | undefined> {
+): Promise<{ patch: Uint8Array | undefined; extents: readonly Extent[] }> {
   const extents = chooseWindow(piece, resemblance.votes(bytes), { sizeBytes: old.sizeBytes, blockBytes });
-  if (extents.length === 0) return undefined;
+  if (extents.length === 0) return { patch: undefined, extents };
   const patch = await pool.diff({ oldPath: old.path, newPath: next.path, extents, target });
-  if (patch.length > LIMITS.patchBytes) return undefined;
-  const [blob = new Uint8Array()] = await compress([patch], toolbox, 19);
-  const operation = {
-    kind: 'patch',
-    target,
-    extents,
-    blob: describe(blob, patch),
-    resultSha256: sha256(bytes),
-  } as const;
-  return { made: { operation, blob }, size: blob.length + PATCH_OVERHEAD_BYTES };
+  return { patch: patch.length > LIMITS.patchBytes ? undefined : patch, extents };
 }
 
 function describe(

@@ -141,7 +141,7 @@ test('random images made of parts of each other', async () => {
         await delta(old, Buffer.concat(next), blockBytes);
       },
     ),
-    { numRuns: 12 },
+    { numRuns: 8 },
   );
 });
 
