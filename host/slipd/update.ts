@@ -15,12 +15,6 @@ const LEAVE_TRIAL_LIMIT_MS = 20_000;
 /** What fetching and verifying may take of the machine's memory. */
 const MEMORY_BYTES = 24 * 1024 * 1024;
 
-/**
- * QuickJS (2025-04-26) ends a program at once when an async function throws before its caller awaits it, although the caller catches it: a fault that
- * is handled would end the update.
- */
-const INTERPRETER = [PROGRAMS.qjs, '--no-unhandled-rejection', '-m'];
-
 export function hasUpdater(system: System): boolean {
   return system.status(UPDATE_PATHS.switch) !== undefined;
 }
@@ -98,15 +92,7 @@ function summary(system: System): Summary | undefined {
 export function confined(words: readonly string[]): readonly string[] {
   const script =
     'mkdir -p "$0" && echo "$1" >"$0/memory.max" && echo $$ >"$0/cgroup.procs"; shift; exec "$@"';
-  return [
-    PROGRAMS.shell,
-    '-c',
-    script,
-    `${PATHS.cgroups}/update`,
-    `${MEMORY_BYTES}`,
-    ...INTERPRETER,
-    ...words,
-  ];
+  return [PROGRAMS.shell, '-c', script, `${PATHS.cgroups}/update`, `${MEMORY_BYTES}`, PROGRAMS.qjs, ...words];
 }
 
 function run(
