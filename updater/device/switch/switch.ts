@@ -30,6 +30,9 @@ import { switchTo as switchToOn } from './switch-to.ts';
 /** For slipd: UpdateSummary of spec/machine.ts, JSON. */
 export const SUMMARY = `${MACHINE_PATHS.runtime}/update.json`;
 
+const BACKGROUND_LIMIT_MS = 60_000;
+const BACKGROUND_POLL_MS = 500;
+
 export interface BootState {
   readonly running: RunningVersion;
   /** The slot that runs, with its root hash. */
@@ -140,6 +143,7 @@ export async function rollback(system: System, reason: string): Promise<string> 
 
 /** slipd at its start: makes record and ESP agree with what runs. */
 export async function reconcile(system: System): Promise<UpdateRecord> {
+  await bootVariablesRead(system);
   const record = await reconcileOn(createMachineDisk(system), {
     running: readRunning(system),
     nowSeconds: seconds(system),
@@ -152,6 +156,13 @@ export async function reconcile(system: System): Promise<UpdateRecord> {
 /** What follows a commit: the boot loader, keys. Returns what is left to be done, and why. */
 export function finishUpdate(system: System): Promise<readonly string[]> {
   return performPending(system, createMachineDisk(system), readRunning(system));
+}
+
+/** `fallback-from` comes from a script that starts late, on purpose (docs/boot.md): the variable behind it is gone when it has run. */
+async function bootVariablesRead(system: System): Promise<void> {
+  const limitMs = system.uptimeMs() + BACKGROUND_LIMIT_MS;
+  while (bootFact(system, 'timeline')?.endsWith(' background') === false && system.uptimeMs() < limitMs)
+    await new Promise<void>((resolve) => void system.after(BACKGROUND_POLL_MS, resolve));
 }
 
 function publish(system: System, { committed, trial, failed }: UpdateRecord): void {
