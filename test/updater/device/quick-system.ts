@@ -32,7 +32,8 @@ export function createQuickSystem(
       options.ran?.(argv);
       let code = 0;
       try {
-        const output = program(words.filter((word) => word !== '--' && word !== '-rf'));
+        const paths = words.filter((word) => word !== '--' && word !== '-rf');
+        const output = program(paths.length === 0 ? [spawned.stdin ?? 0] : paths);
         if (spawned.stdout !== undefined) fs.writeSync(spawned.stdout, output);
       } catch {
         code = 1;
@@ -43,21 +44,27 @@ export function createQuickSystem(
   };
 }
 
-const PROGRAMS: Readonly<Record<string, (paths: readonly string[]) => string>> = {
+/** A path, or standard input. */
+type Input = string | number;
+
+const PROGRAMS: Readonly<Record<string, (paths: readonly Input[]) => string>> = {
   sha256sum: (paths) =>
     paths
-      .map((path) => `${createHash('sha256').update(fs.readFileSync(path)).digest('hex')}  ${path}\n`)
+      .map(
+        (path) =>
+          `${createHash('sha256').update(fs.readFileSync(path)).digest('hex')}  ${typeof path === 'number' ? '-' : path}\n`,
+      )
       .join(''),
   sync: (paths) => {
     for (const path of paths) {
-      const fd = fs.openSync(path, 'r');
+      const fd = fs.openSync(String(path), 'r');
       fs.fsyncSync(fd);
       fs.closeSync(fd);
     }
     return '';
   },
   rm: (paths) => {
-    for (const path of paths) fs.rmSync(path, { recursive: true, force: true });
+    for (const path of paths) fs.rmSync(String(path), { recursive: true, force: true });
     return '';
   },
 };

@@ -1,4 +1,4 @@
-/** TUF documents other than root, signed: `{"signatures": [...], "signed": {...}}`, both in canonical form (OLPC canonical JSON). */
+/** TUF documents other than root, signed: `{"signatures": [...], "signed": {...}}`. What is signed is the canonical form (OLPC canonical JSON). */
 import { canonicalize } from '@tufjs/canonical-json';
 import { createHash } from 'node:crypto';
 import { SlipwayError } from '../../../spec/error.ts';
@@ -46,7 +46,8 @@ export async function signMetadata(body: SignedBody, signers: readonly TufSigner
     const signature = await signer.sign(message);
     signatures.push({ keyid: signer.keyId, sig: Buffer.from(signature).toString('hex') });
   }
-  return Buffer.from(canonicalize({ signatures, signed: body }));
+  // Not the canonical form: that leaves line breaks in strings as they are, and then is no JSON.
+  return Buffer.from(JSON.stringify({ signatures, signed: body }));
 }
 
 /** Canonical JSON knows integers alone: what is a fraction elsewhere stands in signed documents as parts per million. */

@@ -1,4 +1,5 @@
 /** As crypto.ts, with all that the TUF specification names: for the conformance client, which follows other people's repositories. */
+import './bigint.ts';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { p256, p384 } from '@noble/curves/nist.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';

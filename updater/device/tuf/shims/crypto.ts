@@ -1,4 +1,5 @@
 /** The little of Node's `crypto` that tuf-js's models use, for QuickJS: SHA-256 and Ed25519, which is all that our metadata has. */
+import './bigint.ts';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
