@@ -23,6 +23,23 @@ export function badUpdateGates(update: UpdateMemory | null): readonly UpdateGate
     : [];
 }
 
+/**
+ * Gates of a trial that have yet to pass a check that began after the soak time: a check may have a long interval, and what it said at the
+ * start says nothing of what came of the service since.
+ */
+export function unprovenGates(
+  description: MachineDescription,
+  memory: Memory,
+  healthySinceMs: number | null,
+): readonly string[] {
+  if (memory.update?.phase !== 'trying') return [];
+  const soakedMs = (healthySinceMs ?? Infinity) + description.gateSoakMs;
+  return description.services
+    .filter(({ gate, type, healthCheck }) => gate && type === 'service' && healthCheck !== undefined)
+    .filter(({ name }) => (memory.services[name]?.health.provenAtMs ?? -1) < soakedMs)
+    .map(({ name }) => name);
+}
+
 /** The verdict after this instant. */
 export function judgeBoot(description: MachineDescription, memory: Memory, nowMs: number): BootMemory {
   const { boot } = memory;
@@ -32,7 +49,8 @@ export function judgeBoot(description: MachineDescription, memory: Memory, nowMs
   const sound = memory.problems.length === 0;
   const since = good ? (boot.gatesHealthySinceMs ?? nowMs) : null;
   const soaked = since !== null && nowMs - since >= description.gateSoakMs;
-  const complete = badUpdateGates(memory.update).length === 0;
+  const complete =
+    badUpdateGates(memory.update).length === 0 && unprovenGates(description, memory, since).length === 0;
   if (soaked && sound && complete) return { ...boot, gatesHealthySinceMs: since, verdict: 'healthy' };
   const bad = !good || !sound || !complete;
   const late = nowMs >= boot.sinceMs + BOOT_DEADLINE_MS;
@@ -60,5 +78,7 @@ function isGood(service: MachineService, memory: Memory, nowMs: number): boolean
   if (own === undefined) return false;
   if (service.type === 'onboot') return hasCompleted(own);
   if (own.phase !== 'up' || isFailing(own, nowMs)) return false;
-  return service.healthCheck === undefined || own.health.state === 'healthy';
+  // In a trial one bad check is one too many: the soak time begins anew.
+  const flawless = memory.update?.phase !== 'trying' || own.health.failures === 0;
+  return service.healthCheck === undefined || (own.health.state === 'healthy' && flawless);
 }

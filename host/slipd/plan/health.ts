@@ -22,6 +22,7 @@ export function startHealth(check: HealthCheck | undefined, nowMs: number): Heal
     checkingSinceMs: null,
     earlyDelayMs: FIRST_RETRY_MS,
     detail: null,
+    provenAtMs: null,
   };
 }
 
@@ -35,7 +36,14 @@ export function afterCheck(
 ): HealthMemory {
   const done = { ...health, checkingSinceMs: null };
   if (result.ok)
-    return { ...done, state: 'healthy', failures: 0, nextAtMs: nowMs + check.intervalMs, detail: null };
+    return {
+      ...done,
+      state: 'healthy',
+      failures: 0,
+      nextAtMs: nowMs + check.intervalMs,
+      detail: null,
+      provenAtMs: health.checkingSinceMs ?? nowMs,
+    };
   // Docker would not have asked before the first interval: until then, or within start_period, a failure does not count.
   const early = nowMs < startedAtMs + Math.max(check.startPeriodMs, check.intervalMs);
   if (health.state === 'starting' && early) {

@@ -18,6 +18,8 @@ export interface HealthMemory {
   readonly earlyDelayMs: number;
   /** What the last failed check said. */
   readonly detail: string | null;
+  /** When the last good check began. */
+  readonly provenAtMs: number | null;
 }
 
 export interface ExitMemory {
@@ -154,6 +156,7 @@ export const NO_HEALTH: HealthMemory = {
   checkingSinceMs: null,
   earlyDelayMs: 0,
   detail: null,
+  provenAtMs: null,
 };
 
 /** Nothing has been started yet. */

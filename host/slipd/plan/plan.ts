@@ -3,7 +3,7 @@
  * Pure, and level-triggered: the same memory at a later time gives what is due by then, however often or seldom it is asked.
  */
 import type { MachineDescription, MachineService } from '../../../spec/machine.ts';
-import { judgeBoot, nextVerdictMs } from './gates.ts';
+import { judgeBoot, nextVerdictMs, unprovenGates } from './gates.ts';
 import { afterCheck, LOST_CHECK_MS } from './health.ts';
 import { NO_HEALTH, withService, type Action, type Memory, type ServiceMemory } from './memory.ts';
 import { blockedBy } from './order.ts';
@@ -15,6 +15,8 @@ import { nextUpdateMs, planUpdate } from './update.ts';
 export const START_LIMIT_MS = 120_000;
 /** Killing is tried again this often: a process in an uninterruptible wait dies when it can. */
 export const KILL_AGAIN_MS = 5_000;
+/** How soon a gate of a version on trial is asked again after a bad answer. */
+const TRIAL_RETRY_MS = 3_000;
 
 export interface Plan {
   readonly memory: Memory;
@@ -27,6 +29,7 @@ export function plan(description: MachineDescription, remembered: Memory, nowMs:
   const actions: Action[] = [];
   let memory = remembered;
   if (memory.shutdown !== null) memory = planShutdown(description, memory, actions, nowMs);
+  memory = hastenChecks(description, memory, nowMs);
   for (const service of description.services) {
     const own = memory.services[service.name];
     if (own === undefined) continue;
@@ -112,6 +115,27 @@ function planHealth(
     health = { ...health, checkingSinceMs: nowMs, nextAtMs: null };
   }
   return { health, ...forgetFailures(own, nowMs) };
+}
+
+/** A trial waits for its checks: gates are asked once more after the soak time, and soon again after a bad answer. */
+function hastenChecks(description: MachineDescription, remembered: Memory, nowMs: number): Memory {
+  if (remembered.update?.phase !== 'trying') return remembered;
+  const since = remembered.boot.gatesHealthySinceMs;
+  const soaked = since !== null && nowMs >= since + description.gateSoakMs;
+  const unproven = soaked ? unprovenGates(description, remembered, since) : [];
+  let memory = remembered;
+  for (const { name, gate } of description.services) {
+    const own = memory.services[name];
+    if (!gate || own?.phase !== 'up' || own.health.nextAtMs === null) continue;
+    const dueMs = unproven.includes(name)
+      ? nowMs
+      : own.health.failures > 0
+        ? nowMs + TRIAL_RETRY_MS
+        : Infinity;
+    if (dueMs < own.health.nextAtMs)
+      memory = withService(memory, name, { health: { ...own.health, nextAtMs: dueMs } });
+  }
+  return memory;
 }
 
 function forgetFailures(own: ServiceMemory, nowMs: number): Partial<ServiceMemory> {

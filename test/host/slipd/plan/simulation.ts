@@ -21,6 +21,8 @@ export interface Fate {
   /** From the stop signal to the end; `null`: it ignores the signal. */
   readonly stopsAfterMs: number | null;
   readonly healthy: boolean;
+  /** Since the machine's start: from then on it is not. */
+  readonly breaksAtMs?: number;
   readonly answersAfterMs: number;
 }
 
@@ -127,8 +129,8 @@ export function simulate(
         kind: 'probed',
         service,
         run,
-        ok: own.healthy,
-        detail: own.healthy ? '' : 'no',
+        ok: own.healthy && nowMs < (own.breaksAtMs ?? Infinity),
+        detail: own.healthy && nowMs < (own.breaksAtMs ?? Infinity) ? '' : 'no',
       });
     }
   }

@@ -44,6 +44,20 @@ test('a good one is committed when its gates were healthy for the soak time, and
   expect(trace.memory.update).toMatchObject({ phase: 'committed', reason: null });
 });
 
+test('a service that breaks at the end of the soak time is found out, however seldom it is checked', () => {
+  const rarely = service('web', { gate: true, healthCheck: check({ intervalMs: 5 * MINUTE, retries: 1 }) });
+  const trace = simulate(
+    describeMachine(rarely),
+    () => ({ ...GOOD, breaksAtMs: 9_500 }),
+    [],
+    20 * MINUTE,
+    [],
+    GOOD_UPDATER,
+  );
+  expect(commands(trace).some((command) => command.startsWith('confirm'))).toBe(false);
+  expect(reason(trace)).toBe('gate web is not healthy: no');
+});
+
 test('failure 31: nothing is committed while a gate is not healthy', () => {
   const sick: Fate = { ...GOOD, healthy: false };
   const trace = run({}, (name) => (name === 'web' ? sick : GOOD));
