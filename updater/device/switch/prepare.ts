@@ -41,6 +41,8 @@ export const PREPARE_STEPS: readonly Step<Preparation>[] = [
     run: async ({ disk, manifest, running, nowSeconds }) => {
       await changeRecord(disk, (record) => ({
         ...record,
+        // One that was to be tried at the next start gives way, and has not failed.
+        trial: null,
         attempt: isSameAttempt(record.attempt, manifest)
           ? { ...record.attempt, stage: 'writing' }
           : newAttempt(manifest, running, nowSeconds),

@@ -27,10 +27,18 @@ import {
 const NOW = 1_800_000_000;
 const NETWORK = { interfaces: [] };
 
-async function bring(disk: MemoryDisk, running: RunningVersion, version: string): Promise<void> {
+/** `until`: the phase before which it waits. */
+async function bring(
+  disk: MemoryDisk,
+  running: RunningVersion,
+  version: string,
+  until = 'restart',
+): Promise<void> {
   const manifest = manifestOf(version);
   for (;;) {
-    switch (await nextPhase(disk, running, manifest)) {
+    const phase = await nextPhase(disk, running, manifest);
+    if (phase === until) return;
+    switch (phase) {
       case 'prepare':
         await prepareSlot(disk, running, manifest, NOW);
         await commitSlot(disk, running, manifest);
@@ -162,6 +170,14 @@ describe('an update from 1.0.0, beside which lies 0.9.0, to 1.1.0', () => {
     });
   });
 
+  test('failure 13: of the state partition it takes no more than its record, which is there from the first start', async () => {
+    await reconcile(disk, { running: old, nowSeconds: NOW, fallbackFrom: undefined });
+    disk.stateFull = true;
+    await bring(disk, old, '1.1.0');
+    await confirm(disk, tryBoot(disk, '1.1.0', 2), NOW);
+    expect(disk.remembered().committed).toMatchObject({ version: '1.1.0' });
+  });
+
   test('failure 15: a stale twin without a counter does not pass for the good version', async () => {
     await bring(disk, old, '1.1.0');
     const next = tryBoot(disk, '1.1.0', 2);
@@ -196,6 +212,19 @@ describe('an update from 1.0.0, beside which lies 0.9.0, to 1.1.0', () => {
       code: 'switch.esp',
     });
     expect(disk.calls).not.toContain('superblock b');
+  });
+
+  test('failure 19: a committed version that rots is not started again and again', async () => {
+    await bring(disk, old, '1.1.0');
+    await confirm(disk, tryBoot(disk, '1.1.0', 2), NOW);
+    expect(disk.names()).toContain('minimal_1.1.0.efi');
+    // Its initrd could not open the root, and asked for the other one.
+    await reconcile(disk, { running: old, nowSeconds: NOW, fallbackFrom: '1.1.0' });
+    expect(disk.names()).toEqual(['minimal_1.0.0.efi', 'minimal_1.1.0+0.efi']);
+    expect(disk.remembered()).toMatchObject({
+      committed: { version: '1.0.0' },
+      failed: [{ version: '1.1.0', reason: 'it could not open its root' }],
+    });
   });
 
   test('failure 20: the version to return to is never counted, and never touched', async () => {
@@ -246,6 +275,32 @@ describe('an update from 1.0.0, beside which lies 0.9.0, to 1.1.0', () => {
     });
     expect(disk.names().filter((name) => !name.includes('+'))).toEqual(['minimal_1.0.0.efi']);
   });
+
+  test('failure 34: runs that were cut, however many, count nothing', async () => {
+    for (const label of ['prepare.flush-slot', 'install.write', 'switch.record', 'switch.sync-name'])
+      for (let round = 0; round < 10; round++) {
+        disk.cutAt = label;
+        await expect(bring(disk, old, '1.1.0')).rejects.toThrow(PowerCut);
+        await reconcile(disk, { running: old, nowSeconds: NOW, fallbackFrom: undefined }).catch(
+          () => undefined,
+        );
+      }
+    disk.cutAt = undefined;
+    await bring(disk, old, '1.1.0');
+    expect(disk.remembered()).toMatchObject({ failed: [], trial: { version: '1.1.0' } });
+  });
+
+  test.each(['install', 'switch', 'restart'])(
+    'failure 35: one that waits for its window before the phase `%s` gives way to a newer one, and has not failed',
+    async (until) => {
+      await bring(disk, old, '1.1.0', until);
+      await bring(disk, old, '1.2.0', 'install');
+      await reconcile(disk, { running: old, nowSeconds: NOW, fallbackFrom: undefined });
+      await bring(disk, old, '1.2.0');
+      expect(disk.names()).toEqual(['minimal_1.0.0.efi', 'minimal_1.2.0+3.efi']);
+      expect(disk.remembered()).toMatchObject({ failed: [], trial: { version: '1.2.0' } });
+    },
+  );
 
   describe('whose gate fails', () => {
     let next: RunningVersion;
