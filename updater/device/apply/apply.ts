@@ -6,6 +6,7 @@ import type { ReleaseManifest } from '../../release/document.ts';
 import type { ApplyContext, Checkpoint, DownloadKind, SlotFacts } from './facts.ts';
 import { fillSlot, repairSlot } from './fill.ts';
 import { openMedium, type Medium } from './medium.ts';
+import { withScratch } from './scratch.ts';
 import { makeTree } from './tree.ts';
 
 export interface RootOptions extends ApplyContext {
@@ -41,14 +42,18 @@ export async function applyRoot(system: System, options: RootOptions): Promise<A
   const { manifest, target } = options;
   if (manifest.root.sizeBytes > target.sizeBytes || manifest.root.sizeBytes % BLOCK_BYTES !== 0)
     throw new SlipwayError('update.slot-too-small', 'the release does not fit the slot');
+  return withScratch(system, options.scratch, () => fillAndVerify(system, options));
+}
+
+async function fillAndVerify(system: System, options: RootOptions): Promise<ApplyOutcome> {
+  const { rootHash } = options.manifest.root;
   const before = options.fetcher.receivedBytes();
-  system.makeDirectory(options.scratch, 0o700);
   const media = openMedia(system, options);
   try {
     const kind = await fillSlot(system, options, media);
-    if ((await verify(system, options, media)) !== manifest.root.rootHash) {
+    if ((await verify(system, options, media)) !== rootHash) {
       await repairSlot(system, options, media);
-      if ((await verify(system, options, media)) !== manifest.root.rootHash)
+      if ((await verify(system, options, media)) !== rootHash)
         throw new SlipwayError('update.root-hash', 'the slot does not hold what the release says', {
           hint: 'the disk may be failing',
         });

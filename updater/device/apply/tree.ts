@@ -6,7 +6,7 @@ import { SlipwayError } from '../../../spec/error.ts';
 import { BLOCK_BYTES } from '../../../spec/layout.ts';
 import type { System } from '../../../system/system.ts';
 import { bytesOfHex, hexOf } from '../../payload/bytes.ts';
-import { startDigests } from './digests.ts';
+import { evenNames, startRawDigests } from './digests.ts';
 import type { Medium } from './medium.ts';
 
 export const DIGEST_BYTES = 32;
@@ -63,7 +63,8 @@ export async function makeTree(
       await tree.flush();
       below = { medium: tree, start: level.start, blocks: level.blocks };
     }
-    return hexOf(await (await hasher.start(readBlocks(below, 0, 1)))());
+    const finish = hasher.start(readBlocks(below, 0, 1));
+    return hexOf(await finish());
   } finally {
     hasher.close();
   }
@@ -78,9 +79,8 @@ export async function hashBlocks(
 ): Promise<Uint8Array> {
   const hasher = blockHasher(system, scratch, bytesOfHex(salt));
   try {
-    return await (
-      await hasher.start(blocks)
-    )();
+    const finish = hasher.start(blocks);
+    return await finish();
   } finally {
     hasher.close();
   }
@@ -100,7 +100,7 @@ async function hashLevel(
   let pending: (() => Promise<void>) | undefined;
   for (let index = 0; index < below.blocks; index += BATCH) {
     const count = Math.min(BATCH, below.blocks - index);
-    const digests = await hasher.start(readBlocks(below, index, count));
+    const digests = hasher.start(readBlocks(below, index, count));
     await pending?.();
     pending = async () => {
       // Whole blocks: the rest of the last one is zero.
@@ -124,48 +124,48 @@ function readBlocks({ medium, start }: Blocks, index: number, count: number): Ui
 
 interface BlockHasher {
   /** Begins to hash whole blocks, each behind the salt; the result gives their digests. */
-  readonly start: (blocks: Uint8Array) => Promise<() => Promise<Uint8Array>>;
+  readonly start: (blocks: Uint8Array) => () => Promise<Uint8Array>;
   readonly close: () => void;
 }
 
 /** Files in memory, made once, with the salt at their start: two sets, since one is filled while the other is hashed. */
 function blockHasher(system: System, scratch: string, salt: Uint8Array): BlockHasher {
-  const sets = [0, 1].map((set) => ({ directory: `${scratch}/blocks${set}`, files: [] as number[] }));
+  const sets = [0, 1].map((set) => {
+    const directory = `${scratch}/blocks${set}`;
+    system.makeDirectory(directory, 0o700);
+    return { directory, names: evenNames(directory, BATCH), files: [] as number[] };
+  });
   let turn = 0;
-  const fileOf = (set: (typeof sets)[number], index: number): number => {
-    const known = set.files[index];
-    if (known !== undefined) return known;
-    const file = system.open(`${set.directory}/${index}`, { access: 'write', create: { mode: 0o600 } });
+  const makeFile = ({ directory, names, files }: (typeof sets)[number], index: number): number => {
+    const file = system.open(`${directory}/${names[index] ?? ''}`, {
+      access: 'write',
+      create: { mode: 0o600 },
+    });
     if (file < 0 || !system.writeAt(file, 0, salt))
-      throw new SlipwayError('update.scratch', `cannot write to ${set.directory}`);
-    set.files.push(file);
+      throw new SlipwayError('update.scratch', `cannot write to ${directory}`);
+    files.push(file);
     return file;
   };
-  for (const { directory } of sets) system.makeDirectory(directory, 0o700);
   return {
     start: (blocks) => {
       const set = sets[turn];
       turn = 1 - turn;
       if (set === undefined) throw new RangeError('there are two sets');
       const count = blocks.length / BLOCK_BYTES;
-      const names = Array.from({ length: count }, (_, index) => String(index));
-      names.forEach((_, index) => {
-        const block = blocks.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES);
-        if (!system.writeAt(fileOf(set, index), salt.length, block))
+      for (let index = 0; index < count; index += 1) {
+        const file = set.files[index] ?? makeFile(set, index);
+        if (
+          !system.writeAt(file, salt.length, blocks.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES))
+        )
           throw new SlipwayError('update.scratch', `cannot write to ${set.directory}`);
-      });
-      const finish = startDigests(system, set.directory, names);
-      return Promise.resolve(async () => {
-        const result = new Uint8Array(count * DIGEST_BYTES);
-        (await finish()).forEach((digest, index) => result.set(bytesOfHex(digest), index * DIGEST_BYTES));
-        return result;
-      });
+      }
+      return startRawDigests(system, set.directory, set.names.slice(0, count));
     },
     close: () => {
-      for (const { directory, files } of sets) {
+      for (const { directory, names, files } of sets) {
         files.forEach((file, index) => {
           system.close(file);
-          system.remove(`${directory}/${index}`);
+          system.remove(`${directory}/${names[index] ?? ''}`);
         });
         system.remove(directory);
       }

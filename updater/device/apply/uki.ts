@@ -7,6 +7,7 @@ import { digestsOfFiles } from './digests.ts';
 import type { ApplyContext } from './facts.ts';
 import { fetchHeader } from './header.ts';
 import { openMedium } from './medium.ts';
+import { withScratch } from './scratch.ts';
 import { applyOperations, blobsFrom, tasksFrom } from './operations.ts';
 
 export interface UkiOptions extends ApplyContext {
@@ -19,9 +20,12 @@ export interface UkiOptions extends ApplyContext {
 
 /** Throws `update.uki` when the result is not the release's, and what fetching throws. */
 export async function applyUki(system: System, options: UkiOptions): Promise<'delta' | 'full'> {
+  return withScratch(system, options.scratch, () => makeUki(system, options));
+}
+
+async function makeUki(system: System, options: UkiOptions): Promise<'delta' | 'full'> {
   const { sourcePath } = options;
   const { uki } = options.manifest;
-  system.makeDirectory(options.scratch, 0o700);
   const delta = sourcePath === undefined ? undefined : await fittingDelta(system, uki, sourcePath);
   if (delta !== undefined) {
     if (await tryDelta(system, options, delta)) return 'delta';

@@ -1,7 +1,6 @@
 import {
   closeSync,
   cpSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -15,45 +14,23 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createNodeSystem } from '../../../../system/node.ts';
 import { applyRoot, type RootOptions } from '../../../../updater/device/apply/apply.ts';
-import type { Checkpoint, SlotFacts } from '../../../../updater/device/apply/facts.ts';
+import type { Checkpoint } from '../../../../updater/device/apply/facts.ts';
 import { applyUki } from '../../../../updater/device/apply/uki.ts';
 import { createFetcher } from '../../../../updater/device/fetch/fetcher.ts';
 import { scratchDirectory } from '../../../builder/scratch.ts';
 import { fetchProgram } from '../fetch/programs.ts';
 import { serveFiles } from '../fetch/server.ts';
-import { makeRelease, sha256, type TestRelease } from './release.ts';
+import { makeRelease, sha256 } from './release.ts';
+import { expectApplied, isRubbish, makeSlots, type Slots } from './slots.ts';
 
 const directory = scratchDirectory();
 const system = createNodeSystem();
 const release = await makeRelease(join(directory, 'release'));
-const SLOT_BYTES = 8 * 1024 * 1024;
 
-interface Machine {
-  readonly directory: string;
-  readonly source: SlotFacts;
-  readonly target: SlotFacts;
-}
-
-/** Two slots as files: one with the old version, one with rubbish. */
-function machine({ old }: TestRelease = release): Machine {
-  const at = mkdtempSync(join(directory, 'machine-'));
-  const slot = (name: 'a' | 'b'): SlotFacts => ({
-    slot: name,
-    dataDevice: join(at, `root-${name}`),
-    verityDevice: join(at, `verity-${name}`),
-    sizeBytes: SLOT_BYTES,
-  });
-  const source = { ...slot('a'), rootHash: old.info.rootHash };
-  const target = slot('b');
-  writeFileSync(source.dataDevice, readFileSync(old.root));
-  writeFileSync(source.verityDevice, readFileSync(old.verity));
-  writeFileSync(target.dataDevice, Buffer.alloc(SLOT_BYTES, 0x5a));
-  writeFileSync(target.verityDevice, Buffer.alloc(1024 * 1024, 0xa5));
-  return { directory: at, source, target };
-}
+const machine = (): Slots => makeSlots(directory, release);
 
 function options(
-  { directory: at, source, target }: Machine,
+  { directory: at, source, target }: Slots,
   changes: Partial<RootOptions> & { readonly mirrors?: readonly string[] } = {},
 ): RootOptions {
   return {
@@ -72,25 +49,11 @@ function options(
   };
 }
 
-/** Data and tree are those that veritysetup made; nothing else of the slot was touched. */
-function expectApplied({ target, source }: Machine, { old, new: next }: TestRelease = release): void {
-  const data = readFileSync(target.dataDevice);
-  const root = readFileSync(next.root);
-  expect(data.subarray(0, root.length).equals(root)).toBe(true);
-  expect(data.subarray(root.length).every((byte) => byte === 0x5a)).toBe(true);
-  const tree = readFileSync(target.verityDevice);
-  const expected = readFileSync(next.verity);
-  expect(tree.subarray(0, 4096).every((byte) => byte === 0xa5)).toBe(true);
-  expect(tree.subarray(4096, expected.length).equals(expected.subarray(4096))).toBe(true);
-  expect(tree.subarray(expected.length).every((byte) => byte === 0xa5)).toBe(true);
-  expect(readFileSync(source.dataDevice).equals(readFileSync(old.root))).toBe(true);
-}
-
 describe('a root', () => {
   test('is made by a delta from the running version', async () => {
     const here = machine();
     const outcome = await applyRoot(system, options(here));
-    expectApplied(here);
+    expectApplied(here, release);
     expect(outcome.kind).toBe('delta');
     expect(outcome.receivedBytes).toBe(release.manifest.root.deltas[0]?.sizeBytes);
   });
@@ -98,7 +61,7 @@ describe('a root', () => {
   test('is made in full where nothing is known of the running version', async () => {
     const here = machine();
     const outcome = await applyRoot(system, options(here, { source: undefined }));
-    expectApplied(here);
+    expectApplied(here, release);
     expect(outcome).toEqual({ kind: 'full', receivedBytes: release.manifest.root.full.sizeBytes });
   });
 
@@ -121,7 +84,7 @@ describe('a root', () => {
     const [resume] = seen;
     if (resume === undefined) throw new Error('there was no checkpoint');
     const outcome = await applyRoot(system, options(here, { source: undefined, resume }));
-    expectApplied(here);
+    expectApplied(here, release);
     expect(outcome.receivedBytes).toBeLessThan(release.manifest.root.full.sizeBytes);
   });
 });
@@ -132,7 +95,7 @@ describe('blocks that are here', () => {
   test('are copied, and only the frames that hold the others are fetched', async () => {
     const here = machine();
     const outcome = await applyRoot(system, options(here, { manifest: withoutDeltas }));
-    expectApplied(here);
+    expectApplied(here, release);
     expect(outcome.kind).toBe('blocks');
     expect(outcome.receivedBytes).toBeLessThan(0.8 * release.manifest.root.full.sizeBytes);
   });
@@ -141,7 +104,7 @@ describe('blocks that are here', () => {
     const here = machine();
     await applyRoot(system, options(here));
     const outcome = await applyRoot(system, options(here, { manifest: withoutDeltas }));
-    expectApplied(here);
+    expectApplied(here, release);
     const { blockList, full } = release.manifest.root;
     expect(outcome).toEqual({ kind: 'blocks', receivedBytes: blockList.sizeBytes + full.headerBytes });
   });
@@ -152,7 +115,7 @@ describe('blocks that are here', () => {
     flip(here.source.dataDevice, 250 * 4096 + 17);
     await applyRoot(system, options(here, { manifest: withoutDeltas }));
     flip(here.source.dataDevice, 250 * 4096 + 17);
-    expectApplied(here);
+    expectApplied(here, release);
   });
 });
 
@@ -174,7 +137,7 @@ describe('a damaged running root', () => {
       }),
     );
     flip(here.source.dataDevice, block * 4096 + 5);
-    expectApplied(here);
+    expectApplied(here, release);
     const { full, deltas, blockList } = release.manifest.root;
     const [kind, repair = 0] = asked.at(-1) ?? [];
     expect(kind).toBe('repair');
@@ -207,7 +170,7 @@ describe('a damaged running root', () => {
     );
     expect(kinds).toEqual(['repair']);
     writeFileSync(here.source.dataDevice, readFileSync(release.old.root));
-    expectApplied(here);
+    expectApplied(here, release);
   });
 });
 
@@ -251,7 +214,7 @@ describe('failure 10: a delta that this machine refuses', () => {
         },
       }),
     );
-    expectApplied(here);
+    expectApplied(here, release);
     expect([outcome.kind, ...kinds]).toEqual(['blocks', 'blocks']);
   });
 });
@@ -266,7 +229,7 @@ describe('hostile mirrors', () => {
     for (const { sha256: name, headerBytes } of [root.full, ...root.deltas])
       flip(join(bad, `${name}.payload`), headerBytes + 1000);
     await applyRoot(system, options(here, { mirrors: [bad, release.repository] }));
-    expectApplied(here);
+    expectApplied(here, release);
     const alone = options(machine(), { mirrors: [bad] });
     await expect(applyRoot(system, alone)).rejects.toMatchObject({ code: 'fetch.untrustworthy' });
   });
@@ -280,7 +243,7 @@ describe('hostile mirrors', () => {
       code: 'fetch.untrustworthy',
     });
     await applyRoot(system, options(here, { mirrors: [bad, release.repository] }));
-    expectApplied(here);
+    expectApplied(here, release);
   });
 
   test('failure 1: a dying link: every connection ends somewhere, and the result is right', async () => {
@@ -299,7 +262,7 @@ describe('hostile mirrors', () => {
     });
     try {
       const outcome = await applyRoot(system, options(here, { source: undefined, fetcher }));
-      expectApplied(here);
+      expectApplied(here, release);
       expect(outcome.receivedBytes).toBeLessThan(1.01 * root.full.sizeBytes + 1000);
     } finally {
       await server.close();
@@ -313,7 +276,7 @@ test('a release that is larger than the slot is refused before anything is writt
   await expect(applyRoot(system, options(here, { target }))).rejects.toMatchObject({
     code: 'update.slot-too-small',
   });
-  expect(readFileSync(here.target.dataDevice).every((byte) => byte === 0x5a)).toBe(true);
+  expect(isRubbish(readFileSync(here.target.dataDevice))).toBe(true);
 });
 
 describe('a UKI', () => {

@@ -22,13 +22,13 @@ const system = createQuickJsSystem();
 async function main(path: string): Promise<void> {
   const job = JSON.parse(system.readText(path) ?? '') as MachineJob;
   const saved = system.readText(job.checkpointPath);
+  const started = system.uptimeMs();
   const context = {
     manifest: job.manifest,
     fetcher: createFetcher(system, job.fetch),
     scratch: job.scratch,
     progress: () => undefined,
   };
-  const started = system.uptimeMs();
   const root = await applyRoot(system, {
     ...context,
     source: job.source,
