@@ -59,7 +59,7 @@ export function bundleCommand(): Command {
       );
       process.stdout.write(
         `${flags.output}: ${names.join(', ')}; ${bundle.files} files, ${bytesText(bundle.sizeBytes)}\n` +
-          `${isFolder ? 'On the machine' : 'On the machine, unpacked'}: slip update apply --bundle PATH\n`,
+          'On the machine: slip update apply --bundle PATH\n',
       );
     });
 }

@@ -1,6 +1,6 @@
 /**
  * What machines without a network need, of metadata and payloads: in one file (a tar of a repository's files, uncompressed as they are compressed
- * already), or as a folder, for a stick. A folder, and a tar unpacked into one, is what `slip update apply --bundle` reads.
+ * already), or as a folder, for a stick. `slip update apply --bundle` reads both.
  */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { copyFile, mkdir, open, rm, stat } from 'node:fs/promises';

@@ -2,29 +2,21 @@
  * Removes what nobody needs any more. Old releases leave targets.json by number; files go only when nothing has referred to them for a while, so that a
  * client that read the state before, and still downloads, finds all of it.
  */
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { writeFileAtomic } from '../../../builder/cache/directory.ts';
 import { compareVersions } from '../../../spec/version.ts';
 import type { ReleaseEntry } from '../../release/document.ts';
 import { payloadName, releaseTargetName } from '../../release/names.ts';
 import type { TufKeys } from '../keys/load.ts';
-import { readManifest, releasesOf } from '../release/read.ts';
+import { payloadsOf, readManifest, releasesOf } from '../release/read.ts';
 import { repositoryFiles, type RepositoryFiles } from '../repository/files.ts';
-import {
-  bookkeepingPath,
-  metadataName,
-  parseFileName,
-  targetFileName,
-  TIMESTAMP,
-} from '../repository/layout.ts';
+import { metadataName, parseFileName, targetFileName, TIMESTAMP } from '../repository/layout.ts';
 import { withRepositoryLock } from '../repository/lock.ts';
 import { publish, type Publication } from '../repository/publish.ts';
 import { parseMetaList, parseTargets, type TargetsFile } from '../repository/signed-file.ts';
 import { readPublished, type RepositoryState } from '../repository/state.ts';
 import { strandedVersions } from '../verify/paths.ts';
-import { payloadsOf } from '../verify/verify.ts';
+import { readStamps, writeStamps } from './stamps.ts';
 
 export interface CollectOptions {
   /** The newest so many releases of each image and architecture stay; without, all. Barriers, and what is newest on a channel, stay anyway. */
@@ -158,8 +150,6 @@ interface Unreferenced {
   readonly since: Date;
 }
 
-const Stamps = z.record(z.string(), z.iso.datetime());
-
 /** Since when, `.slipway/garbage.json` remembers; lost, the time begins anew. Roots are never unneeded. */
 async function unreferenced(
   files: RepositoryFiles,
@@ -178,20 +168,4 @@ async function unreferenced(
   }
   if (mode === 'remove') await writeStamps(files, found);
   return found;
-}
-
-async function readStamps(files: RepositoryFiles): Promise<Readonly<Record<string, string>>> {
-  try {
-    return Stamps.parse(JSON.parse(await readFile(bookkeepingPath(files.directory, 'garbage.json'), 'utf8')));
-  } catch {
-    return {};
-  }
-}
-
-async function writeStamps(files: RepositoryFiles, unneeded: readonly Unreferenced[]): Promise<void> {
-  const stamps = Object.fromEntries(unneeded.map(({ name, since }) => [name, since.toISOString()]));
-  await writeFileAtomic(
-    bookkeepingPath(files.directory, 'garbage.json'),
-    `${JSON.stringify(stamps, undefined, 1)}\n`,
-  );
 }

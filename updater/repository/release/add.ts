@@ -6,7 +6,8 @@ import { parseReleaseEntry } from '../../release/entry.ts';
 import type { Curve } from '../../release/curve.ts';
 import type { FileReference, ReleaseEntry, ReleaseManifest } from '../../release/document.ts';
 import { MAX_MANIFEST_BYTES, parseReleaseManifest } from '../../release/manifest.ts';
-import { releaseTargetName } from '../../release/names.ts';
+import { payloadName, releaseTargetName } from '../../release/names.ts';
+import { forgetStamps } from '../gc/stamps.ts';
 import type { TufKeys } from '../keys/load.ts';
 import type { TargetEntry } from '../tuf/metadata.ts';
 import { repositoryFiles, writePayload, type RepositoryFiles } from '../repository/files.ts';
@@ -21,6 +22,7 @@ import { payloadTools, type PayloadTools } from './payload-tools.ts';
 import { makePayloads, type PayloadReport } from './payloads.ts';
 import { chooseReleases, readManifest, releasesOf, withEntries } from './read.ts';
 import { payloadToolbox } from './toolbox.ts';
+import { payloadsOf } from './read.ts';
 
 export interface AddOptions {
   readonly channels: readonly string[];
@@ -131,10 +133,27 @@ export async function addReleases(
       fresh.length === 0 && barred.length === 0
         ? {}
         : { targets: { ...withEntries(state.targets, barred.map(asBarrier)), ...targets } };
+    await forgetStamps(
+      files,
+      new Set(fresh.flatMap(({ entry, manifest }) => namesOf(entry, manifest, targets))),
+    );
     const publication = await publish(files, state, keys, changed, now);
     await forgetOldImages(files, state.targets, added, images, options.keep);
     return { releases: added, publication };
   });
+}
+
+/** Every file that a release adds to what is referred to. */
+function namesOf(
+  entry: ReleaseEntry,
+  manifest: ReleaseManifest,
+  targets: Readonly<Record<string, TargetEntry>>,
+): readonly string[] {
+  const name = releaseTargetName(entry);
+  return [
+    targetFileName(targets[name]?.sha256 ?? '', name),
+    ...payloadsOf(manifest).map(({ sha256 }) => payloadName(sha256)),
+  ];
 }
 
 /** Tells the caches of repositories apart: by the first key they were made with. */

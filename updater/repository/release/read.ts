@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { SlipwayError } from '../../../spec/error.ts';
 import { compareVersions } from '../../../spec/version.ts';
-import type { ReleaseEntry, ReleaseManifest } from '../../release/document.ts';
+import type { FileReference, ReleaseEntry, ReleaseManifest } from '../../release/document.ts';
 import { parseReleaseManifest } from '../../release/manifest.ts';
 import { releaseTargetName } from '../../release/names.ts';
 import { listReleases } from '../../release/path.ts';
@@ -44,6 +44,16 @@ export async function readManifest(
     );
   }
   return parseReleaseManifest(JSON.parse(bytes.toString('utf8')), entry);
+}
+
+/** Every file that a release's manifest names. */
+export function payloadsOf(manifest: ReleaseManifest): readonly FileReference[] {
+  const { root, uki, loader, secureBoot } = manifest;
+  return [
+    ...[root.full, root.blockList, ...root.deltas, uki.full, ...uki.deltas],
+    ...(loader === undefined ? [] : [loader]),
+    ...(secureBoot ?? []).map(({ auth }) => auth),
+  ];
 }
 
 /** Which releases a command means: by version, and by image and architecture where there are several of that version. */

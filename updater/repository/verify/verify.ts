@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DeltaReference, FileReference, ReleaseEntry, ReleaseManifest } from '../../release/document.ts';
+import type { DeltaReference, ReleaseEntry, ReleaseManifest } from '../../release/document.ts';
 import { payloadName, releaseTargetName } from '../../release/names.ts';
 import { isWhole, repositoryFiles, type RepositoryFiles } from '../repository/files.ts';
 import { imageDigest, isImage } from '../release/images.ts';
 import type { ImageKind, PayloadTools } from '../release/payload-tools.ts';
-import { readManifest, releasesOf } from '../release/read.ts';
+import { payloadsOf, readManifest, releasesOf } from '../release/read.ts';
 import { readAsClient } from './client.ts';
 import { strandedVersions } from './paths.ts';
 
@@ -82,16 +82,6 @@ async function checkFiles(
     else problems.push(`${name} is ${existsSync(path) ? 'damaged' : 'missing'}`);
   }
   return whole;
-}
-
-/** Every file that a release's manifest names. */
-export function payloadsOf(manifest: ReleaseManifest): readonly FileReference[] {
-  const { root, uki, loader, secureBoot } = manifest;
-  return [
-    ...[root.full, root.blockList, ...root.deltas, uki.full, ...uki.deltas],
-    ...(loader === undefined ? [] : [loader]),
-    ...(secureBoot ?? []).map(({ auth }) => auth),
-  ];
 }
 
 async function applyAll(
