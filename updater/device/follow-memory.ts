@@ -39,7 +39,7 @@ export interface PollFile {
   readonly timestamp: string;
   readonly pollMs: number;
   /** From this time on (Unix seconds) the updater itself has something to do, new or not. */
-  readonly followAt: number | null;
+  readonly followAt: number;
 }
 
 /** Sets slipd's timer. */

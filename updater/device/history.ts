@@ -7,7 +7,7 @@ import type { UpdateRecord } from './switch/record-content.ts';
 export interface HistoryEvent {
   /** Unix time in seconds, by this machine's clock. */
   readonly at: number;
-  readonly event: 'installed' | 'switched' | 'committed' | 'failed' | 'rolled-back' | 'refused';
+  readonly event: 'installed' | 'switched' | 'committed' | 'failed' | 'rolled-back' | 'taken-back';
   readonly version: string;
   readonly from?: string;
   readonly detail?: string;
@@ -18,7 +18,7 @@ export interface HistoryEvent {
 
 const MAX_EVENTS = 100;
 const MAX_LINE = 4096;
-const EVENTS = ['installed', 'switched', 'committed', 'failed', 'rolled-back', 'refused'];
+const EVENTS = ['installed', 'switched', 'committed', 'failed', 'rolled-back', 'taken-back'];
 
 /** Oldest first. What is no event is passed over. */
 export function readHistory(system: System): readonly HistoryEvent[] {

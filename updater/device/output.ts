@@ -24,11 +24,21 @@ export function createOutput(system: System, format: 'text' | 'json'): Output {
 }
 
 /** The error as the user meets it; standard output for programs, which read that. */
-export function printError(system: System, format: 'text' | 'json', error: unknown): void {
+export function printError(
+  system: System,
+  format: 'text' | 'json',
+  error: unknown,
+  hints: 'with' | 'without' = 'with',
+): void {
   const { code, message, hint } = describeError(error);
   if (format === 'json')
     write(system, 1, `${JSON.stringify({ error: { code, message, hint: hint ?? null } })}\n`);
-  else write(system, 2, `slip update: ${message}\n${hint === undefined ? '' : `  hint: ${hint}\n`}`);
+  else
+    write(
+      system,
+      2,
+      `slip update: ${message}\n${hint === undefined || hints === 'without' ? '' : `  hint: ${hint}\n`}`,
+    );
 }
 
 export function describeError(error: unknown): { code: string; message: string; hint: string | undefined } {

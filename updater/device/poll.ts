@@ -20,7 +20,7 @@ async function poll(system: System): Promise<number> {
   if (text === undefined) return NEWS;
   const file = JSON.parse(text) as PollFile;
   const now = Math.floor(system.wallClockMs() / 1000);
-  if (file.followAt !== null && file.followAt <= now) return NEWS;
+  if (file.followAt <= now) return NEWS;
   if (file.mirrors.length > 0) {
     const fetcher = createFetcher(system, {
       mirrors: file.mirrors,
@@ -38,7 +38,7 @@ async function poll(system: System): Promise<number> {
     pollMs: file.pollMs,
     failures: 0,
     chance: chance / 255,
-    ...(file.followAt === null ? {} : { until: file.followAt }),
+    until: file.followAt,
   });
   system.writeText(UPDATE_PATHS.next, `${nextAt}\n`);
   return NOTHING;

@@ -83,7 +83,8 @@ export async function runUpdate(
       write(system, 2, `slip update: ${error.message}\n`);
       return INTERRUPTED_EXIT;
     }
-    printError(system, format, error);
+    // slipd takes the last line.
+    printError(system, format, error, command.hidden === true ? 'without' : 'with');
     return 1;
   }
 }

@@ -25,7 +25,7 @@ function nextLook(machine: TestMachine): number {
 
 interface Poll {
   readonly mirrors: readonly string[];
-  readonly followAt: number | null;
+  readonly followAt: number;
 }
 
 function poll(machine: TestMachine): Poll {
@@ -144,6 +144,33 @@ test('paused between download and switch: it waits', async () => {
   await machine.repository.publish();
   await machine.update('follow');
   expect(machine.restarts).toBe(1);
+});
+
+test('stopped between switch and restart: it is taken back, so that no power cut starts it', async () => {
+  const machine = await machineWith();
+  await publish(machine, '1.1.0');
+  const pause = async (): Promise<void> => {
+    machine.repository.brakes = {
+      stable: { format: '1.0', releases: { '*': { action: 'pause', reason: 'something is wrong' } } },
+    };
+    await machine.repository.publish();
+  };
+  machine.before = (part) => (part === 'switchTo' ? pause() : undefined);
+  await machine.update('follow');
+  expect(machine.called).toContain('switchTo');
+  expect([machine.restarts, machine.disk.names()]).toEqual([0, ['minimal_1.0.0.efi']]);
+  expect((await machine.update('history')).stdout).toMatch(/1\.1\.0 +taken back: paused: something is wrong/);
+  await machine.restart();
+  expect((await machine.update('status', '--json')).json()).toMatchObject({ failed: [], next: null });
+  // An operator who has switched and not restarted: the same.
+  machine.before = () => undefined;
+  machine.repository.brakes = {};
+  await machine.repository.publish();
+  await machine.update('apply', '--no-reboot');
+  expect(machine.disk.names()).toEqual(['minimal_1.0.0.efi', 'minimal_1.1.0+3.efi']);
+  await pause();
+  await machine.update('follow');
+  expect([machine.restarts, machine.disk.names()]).toEqual([0, ['minimal_1.0.0.efi']]);
 });
 
 test('a network that is gone: sooner again, then ever later; what lies ready is switched to all the same', async () => {

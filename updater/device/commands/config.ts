@@ -1,6 +1,7 @@
 /** `config`: the settings, each with where it comes from; and changes of them on this machine. */
 import { SlipwayError } from '../../../spec/error.ts';
 import { nearest } from '../../../spec/suggest.ts';
+import { fullDownloadPolicy, rebootPolicy, type UpdateSettings } from '../../../spec/update.ts';
 import { formatTable } from '../../../system/format.ts';
 import type { Command } from '../command.ts';
 import { openContext, type Context } from '../context.ts';
@@ -51,12 +52,30 @@ async function change({ system }: Context, key: string, value: string | undefine
 function show({ config, output }: Context, keys: readonly string[]): number {
   const shown = keys.map((key) => {
     const { name, format } = settingOf(key);
-    return { key, value: format(config.settings[name]), source: config.sources[key] ?? 'image' };
+    const value = format(config.settings[name]);
+    return { key, value, source: config.sources[key] ?? 'image', means: meaning(config.settings, name) };
   });
   const problems = config.problems.map((problem) => `\nbeware: ${problem}`).join('');
-  output.result(`${formatTable(shown.map(({ key, value, source }) => [key, value, source]))}${problems}`, {
-    settings: Object.fromEntries(shown.map(({ key, value, source }) => [key, { value, source }])),
-    problems: config.problems,
-  });
+  output.result(
+    `${formatTable(
+      shown.map(({ key, value, source, means }) => [
+        key,
+        means === undefined ? value : `${value}, so ${means}`,
+        source,
+      ]),
+    )}${problems}`,
+    {
+      settings: Object.fromEntries(shown.map(({ key, value, source }) => [key, { value, source }])),
+      problems: config.problems,
+    },
+  );
   return 0;
+}
+
+/** What a setting that was left open comes to. */
+function meaning(settings: UpdateSettings, name: keyof UpdateSettings): string | undefined {
+  if (name === 'reboot' && settings.reboot === null) return rebootPolicy(settings);
+  return name === 'fullDownloads' && settings.fullDownloads === null
+    ? fullDownloadPolicy(settings)
+    : undefined;
 }

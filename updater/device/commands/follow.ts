@@ -30,6 +30,7 @@ export const followCommand: Command = {
 
 /** Install, switch, and a few changes of mind in between: more is a fault, not a plan (failure 34). */
 const MOST_STEPS = 8;
+const LONGEST_S = 86_400;
 /** What this machine cannot have, however often it tries: the version is passed over until the next start. */
 const HOPELESS = ['update.full-download', 'update.requirement', 'update.slot-too-small', 'release.requires'];
 
@@ -48,6 +49,8 @@ async function follow(context: Context): Promise<number> {
     if (look.stale === undefined)
       memory = { ...memory, lookedAt: look.view.facts.now, failures: 0, error: null };
     else memory = failed(memory, look.stale);
+    if (await takeBack(context, fetcher, look, followFacts(context, look, memory).switched))
+      look = await lookAnyhow(context, fetcher);
     for (let step = 0; step < MOST_STEPS; step++) {
       action = planFollow(followFacts(context, look, memory));
       output.note(explainAction(action, look.view.facts.now));
@@ -123,7 +126,28 @@ async function finish(
   const after = await again();
   if (isStill(after.plan, action.version) && mayReboot(config.settings, after.look.view.facts.now))
     parts.reboot(system);
+  else await takeBack(context, fetcher, after.look, action.version);
   return after.look;
+}
+
+/** What was switched to, and was stopped before the restart, is not tried at the next start, whoever causes that. */
+async function takeBack(
+  context: Context,
+  fetcher: Fetcher,
+  look: Look,
+  switched: string | undefined,
+): Promise<boolean> {
+  const candidate = look.view.decision.candidates.find(({ entry }) => entry.version === switched);
+  const verdict = candidate?.verdict;
+  if (candidate === undefined || (verdict?.kind !== 'paused' && verdict?.kind !== 'withdrawn')) return false;
+  const { system, parts } = context;
+  const { manifest } = await readOffer(context, fetcher, look.metadata, candidate);
+  // The first phase of an update takes away what lies in the other slot, its UKI first.
+  await parts.prepareSlot(system, manifest);
+  const at = Math.floor(system.wallClockMs() / 1000);
+  const detail = `${verdict.kind}: ${verdict.reason}`;
+  addHistory(system, { at, event: 'taken-back', version: manifest.version, detail });
+  return true;
 }
 
 function isStill(plan: FollowAction, version: string): boolean {
@@ -157,6 +181,7 @@ function schedule(context: Context, memory: FollowMemory, action: FollowAction |
     ca: settings.ca,
     timestamp: `${PATHS.metadata}/timestamp.json`,
     pollMs: settings.pollMs,
-    followAt: unfinished ? now : (until ?? null),
+    // Brakes and timestamps expire without new bytes: at least once a day it is judged anew.
+    followAt: unfinished ? now : Math.min(until ?? Infinity, now + LONGEST_S),
   });
 }

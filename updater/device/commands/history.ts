@@ -23,7 +23,7 @@ export const historyCommand: Command = {
 };
 
 function describeEvent({ event, from, detail, bytes }: HistoryEvent): string {
-  const words = event === 'rolled-back' ? 'rolled back' : event;
+  const words = event.replace('-', ' ');
   const more = [
     ...(from === undefined ? [] : [`from ${from}`]),
     ...(bytes === undefined ? [] : [`${formatBytes(bytes)} fetched`]),
