@@ -86,13 +86,15 @@ async function makeAll(
       snapshot: ONE,
       timestamp: ONE,
     };
-    const rootSigners: TufSigner[] = [];
-    const roles: [TopLevelRole, RoleKeys][] = [];
-    for (const role of TOP_LEVEL_ROLES) {
-      const made = await makeRole(workplace, role, counts[role], passphrase);
-      if (role === 'root') rootSigners.push(...made.signers);
-      roles.push([role, made.roleKeys]);
-    }
+    // Side by side: with a passphrase each key takes its time.
+    const made = await Promise.all(
+      TOP_LEVEL_ROLES.map(async (role) => ({
+        role,
+        ...(await makeRole(workplace, role, counts[role], passphrase)),
+      })),
+    );
+    const rootSigners = made.filter(({ role }) => role === 'root').flatMap(({ signers }) => signers);
+    const roles = made.map(({ role, roleKeys }): [TopLevelRole, RoleKeys] => [role, roleKeys]);
     const content: RootContent = {
       version: 1,
       expires: new Date(now.getTime() + (options.rootDays ?? ROOT_DAYS) * DAY_MS),
@@ -133,8 +135,9 @@ async function makeRole(
   count: KeyCount,
   passphrase: string | undefined,
 ): Promise<{ roleKeys: RoleKeys; signers: TufSigner[] }> {
-  const made = [];
-  for (let index = 0; index < count.keys; index++) made.push(await makeKey(keysDirectory, role, passphrase));
+  const made = await Promise.all(
+    Array.from({ length: count.keys }, () => makeKey(keysDirectory, role, passphrase)),
+  );
   return {
     roleKeys: {
       threshold: count.threshold,
