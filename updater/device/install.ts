@@ -89,7 +89,7 @@ async function storePendingFiles(
   fetcher: Fetcher,
   manifest: ReleaseManifest,
 ): Promise<void> {
-  for (const file of parts.pendingFiles(manifest)) {
+  for (const file of await parts.pendingFiles(system, manifest)) {
     if (system.status(`${PATHS.after}/${file.sha256}`)?.sizeBytes === file.sizeBytes) continue;
     const bytes = await fetcher.file(payloadName(file.sha256), file.sizeBytes);
     if (bytes === 'missing')

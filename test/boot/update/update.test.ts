@@ -46,7 +46,7 @@ describe('a machine that follows a repository', { timeout: LIMIT_MS }, () => {
       'kept\nthis is 1.1.0\n',
     );
     const sent = repository.requests.reduce((sum, { sentBytes }) => sum + sentBytes, 0);
-    expect(sent).toBeLessThan(100_000);
+    expect(sent).toBeLessThan(64_000);
     expect(await machine.update('status')).toMatchObject({ state: 'idle', committed: { version: '1.1.0' } });
     expect(machine.machine.console()).toContain('UEFI Secure Boot is enabled');
   });

@@ -5,6 +5,7 @@
  */
 import { SlipwayError } from '../../../spec/error.ts';
 import { VENDORS, type BootDisk, type Esp } from './boot-disk.ts';
+import { vacate } from './cleaning.ts';
 import { OWN, utf16 } from './entries.ts';
 import { runSteps, type Step } from './steps.ts';
 
@@ -39,6 +40,7 @@ export const LOADER_STEPS: readonly Step<LoaderWrite>[] = [
     label: 'loader.write',
     run: async ({ esp, bytes }) => {
       await esp.makeDirectory(OWN);
+      await vacate(esp, NEW_LOADER, Object.values(COPIES).flat());
       await esp.write(NEW_LOADER, bytes);
     },
   },
@@ -54,6 +56,17 @@ export const LOADER_STEPS: readonly Step<LoaderWrite>[] = [
   { label: 'loader.drop-caches-again', run: ({ esp }) => esp.dropCaches() },
   { label: 'loader.read-back', run: ({ esp, path, sha256 }) => demand(esp, path, sha256) },
 ];
+
+/** Whether both copies are that one already. */
+export async function isCurrentLoader(
+  disk: BootDisk,
+  { architecture, sha256 }: Pick<LoaderUpdate, 'architecture' | 'sha256'>,
+): Promise<boolean> {
+  return disk.withEsp(async (esp) => {
+    for (const path of COPIES[architecture] ?? []) if ((await esp.digest(path)) !== sha256) return false;
+    return COPIES[architecture] !== undefined;
+  });
+}
 
 /** One stage further, when the running version is committed. */
 export async function advanceLoader(

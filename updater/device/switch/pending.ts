@@ -9,8 +9,8 @@ import type { BootDisk } from './boot-disk.ts';
 import { bootOnceThrough, espPlace } from './boot-entry.ts';
 import type { RunningVersion } from './facts.ts';
 import { updateKeys } from './keys.ts';
-import { advanceLoader } from './loader.ts';
-import { UPDATE_STATE } from './machine-disk.ts';
+import { advanceLoader, isCurrentLoader } from './loader.ts';
+import { createMachineDisk, UPDATE_STATE } from './machine-disk.ts';
 import { trustedSigners } from './machine-facts.ts';
 import type { PendingAction } from './record-content.ts';
 import { changeRecord, loadRecord } from './record-store.ts';
@@ -18,9 +18,18 @@ import { changeRecord, loadRecord } from './record-store.ts';
 const FILES = `${UPDATE_STATE}/after`;
 const LIMIT_BYTES = 4 * 1024 * 1024;
 
-/** The small files that must lie here before the switch (storePendingFile): after it there may be no network. */
-export function pendingFiles({ loader, secureBoot = [] }: ReleaseManifest): readonly FileReference[] {
-  return [...(loader === undefined ? [] : [loader]), ...secureBoot.map(({ auth }) => auth)];
+/**
+ * The small files that must lie here before the switch (storePendingFile): after it there may be no network. A boot loader that this machine
+ * has already is none of them.
+ */
+export async function pendingFiles(
+  system: System,
+  { architecture, loader, secureBoot = [] }: ReleaseManifest,
+): Promise<readonly FileReference[]> {
+  const keys = secureBoot.map(({ auth }) => auth);
+  if (loader === undefined) return keys;
+  const current = await isCurrentLoader(createMachineDisk(system), { architecture, sha256: loader.sha256 });
+  return current ? keys : [loader, ...keys];
 }
 
 /** Keeps one of them. Throws `switch.pending-file` where it is not what was published, or the state partition is full. */
