@@ -6,6 +6,7 @@ import { loadKeys, type Keys } from '../../builder/keys/load.ts';
 import type { Progress } from '../../builder/progress.ts';
 import { prepareDisk, type DiskSource } from '../../cli/run-input.ts';
 import { SlipwayError } from '../../spec/error.ts';
+import { initTufKeys } from '../../updater/repository/keys/init.ts';
 
 /** Everything that boot tests leave lies here: keys, images, console logs. */
 export const WORK = resolve('build/boot-tests');
@@ -16,6 +17,12 @@ export async function testKeys(directory = KEYS): Promise<Keys> {
     await initKeys(directory).catch((error: unknown) => {
       // Another worker was quicker.
       if (!(error instanceof SlipwayError && error.code === 'keys.exists')) throw error;
+    });
+  }
+  const updates = join(directory, 'tuf');
+  if (!existsSync(updates)) {
+    await initTufKeys(directory).catch((error: unknown) => {
+      if (!existsSync(updates)) throw error;
     });
   }
   return loadKeys(directory);

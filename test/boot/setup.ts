@@ -6,14 +6,12 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chooseAccelerator } from '../../lab/accelerator.ts';
 import { labToolbox } from '../../lab/toolbox.ts';
-import { initTufKeys } from '../../updater/repository/keys/init.ts';
-import { buildTestImage, KEYS, testKeys, WORK } from './image.ts';
+import { buildTestImage, testKeys, WORK } from './image.ts';
 
 export default async function setup(): Promise<void> {
   await chooseAccelerator('auto', await labToolbox());
   await forgetBuilds(join(WORK, 'images'));
   await testKeys();
-  await initTufKeys(KEYS);
   await buildTestImage('images/minimal.yaml');
 }
 

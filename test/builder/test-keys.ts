@@ -2,9 +2,10 @@
 import { join } from 'node:path';
 import { cachedDirectory } from '../../builder/cache/directory.ts';
 import { initKeys } from '../../builder/keys/init.ts';
+import { initTufKeys } from '../../updater/repository/keys/init.ts';
 
 /** Raised when what `initKeys` writes changes. */
-const EDITION = 1;
+const EDITION = 2;
 
 const made = new Map<string | undefined, Promise<string>>();
 
@@ -16,8 +17,10 @@ export function testKeys(passphrase?: string): Promise<string> {
 }
 
 async function makeKeys(passphrase: string | undefined): Promise<string> {
-  const directory = await cachedDirectory('test-keys', { EDITION, passphrase }, (temporary) =>
-    initKeys(join(temporary, 'keys'), passphrase === undefined ? {} : { passphrase }),
-  );
+  const directory = await cachedDirectory('test-keys', { EDITION, passphrase }, async (temporary) => {
+    const keys = join(temporary, 'keys');
+    await initKeys(keys, passphrase === undefined ? {} : { passphrase });
+    await initTufKeys(keys, { passphrase: () => Promise.resolve(passphrase) });
+  });
   return join(directory, 'keys');
 }
