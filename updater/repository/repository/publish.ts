@@ -7,7 +7,7 @@ import { SlipwayError } from '../../../spec/error.ts';
 import { RELEASED } from '../../release/brake.ts';
 import type { Brake } from '../../release/document.ts';
 import { rolloutRole } from '../../release/tuf-roles.ts';
-import type { RoleKeys, TufRole } from '../keys/directory.ts';
+import type { TufRole } from '../keys/directory.ts';
 import type { TufKeys } from '../keys/load.ts';
 import {
   metaFile,
@@ -71,6 +71,7 @@ export async function publish(
     const version = (state.highest.get(role) ?? currentVersion(state, role)) + 1;
     const expires = new Date(now.getTime() + validDays * DAY_MS);
     const bytes = await signMetadata(body({ version, expires }), keys.signers(role));
+    checkSize(role, bytes);
     await files.write(role === 'timestamp' ? TIMESTAMP : metadataName(role, version), bytes);
     signed.push(role);
     return { version, expires, bytes };
@@ -169,7 +170,17 @@ function currentVersion(state: RepositoryState, role: TufRole): number {
   return role === 'timestamp' ? (state.timestamp?.version ?? 0) : 0;
 }
 
-/** Whether a role's keys are those of `keys`; for messages. */
-export function sameKeys(a: RoleKeys, b: RoleKeys): boolean {
-  return isDeepStrictEqual(a, b);
+/** Machines read no longer ones (docs/repository-format.md). */
+const MOST_BYTES = { targets: 1024 * 1024, timestamp: 16 * 1024, others: 64 * 1024 };
+
+function checkSize(role: TufRole, bytes: Uint8Array): void {
+  const limit = role === 'targets' || role === 'timestamp' ? MOST_BYTES[role] : MOST_BYTES.others;
+  if (bytes.length <= limit) return;
+  throw new SlipwayError(
+    'repository.too-large',
+    `${role}.json would have ${bytes.length} bytes: machines read ${limit}`,
+    {
+      hint: 'drop old releases: slipway repo gc --keep N',
+    },
+  );
 }
