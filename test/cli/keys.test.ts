@@ -1,6 +1,6 @@
 /** `slipway keys` as users call it. */
 import { execFileSync } from 'node:child_process';
-import { chmod, cp, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readFile, readdir, rm, stat, writeFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { signMessage } from '../../builder/authenticode/signer.ts';
@@ -56,6 +56,7 @@ describe('slipway keys init', () => {
 
   test('adds the keys for updates to a directory of an earlier Slipway, and touches nothing else', async () => {
     const keys = await copyOf(await testKeys());
+    await rm(join(keys, 'tuf'), { recursive: true });
     const before = await readFile(join(keys, 'leaf.key'), 'utf8');
     await slipwayKeys('list', keys);
     expect(output).toContain('No keys for updates yet');
