@@ -122,7 +122,9 @@ function judge(
   if (known.phase !== 'trying') return known;
   if (memory.boot.verdict === 'healthy') return { ...known, phase: 'confirming' };
   const bad = description.services.filter((service) => service.gate && isBad(service, memory, nowMs));
-  const badSinceMs = bad.length === 0 ? null : (known.badSinceMs ?? nowMs);
+  // An updater that is broken stays so; a network may only be late.
+  const broken = known.gates.updater.state === 'unhealthy';
+  const badSinceMs = bad.length === 0 && !broken ? null : (known.badSinceMs ?? nowMs);
   const failing = bad.some(({ name }) => isFailing(memory.services[name]!, nowMs));
   if (
     memory.boot.verdict === 'degraded' ||
