@@ -1,6 +1,6 @@
 /** `slipway keys` as users call it. */
 import { execFileSync } from 'node:child_process';
-import { chmod, cp, mkdir, readFile, readdir, rm, stat, writeFile, rm } from 'node:fs/promises';
+import { chmod, cp, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { signMessage } from '../../builder/authenticode/signer.ts';
