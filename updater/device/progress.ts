@@ -35,7 +35,7 @@ const WORDS: Readonly<Record<Phase, string>> = {
   root: 'downloading',
   verify: 'verifying',
   repair: 'fetching what the old version could not give',
-  uki: 'downloading the kernel of',
+  uki: 'downloading the kernel',
   install: 'installing',
   switch: 'switching',
   reboot: 'restarting',
@@ -106,7 +106,9 @@ export function createProgress(
       if (nowMs - shownMs < (bar ? BAR_INTERVAL_MS : LINE_INTERVAL_MS) && doneBytes < totalBytes) return;
       shownMs = nowMs;
       const perSecond = (doneBytes - since.done) / seconds;
-      const remainingMs = perSecond > 0 ? ((totalBytes - doneBytes) / perSecond) * 1000 : undefined;
+      // The first moments, a connection that is being opened, say nothing of the rest.
+      const tells = seconds >= 2 && doneBytes - since.done > totalBytes / 100;
+      const remainingMs = tells ? ((totalBytes - doneBytes) / perSecond) * 1000 : undefined;
       show(progressLine({ phase, doneBytes, totalBytes, receivedBytes, bytesPerSecond, remainingMs, bar }));
     },
     clear,
