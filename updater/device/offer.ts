@@ -28,8 +28,10 @@ export async function readOffer(
   const { running } = context;
   // The UKI on the ESP is looked at when it is needed; that it is the one of its version is a fair guess until then.
   const ukiSha256 = manifest.uki.deltas.find(({ from }) => from === running.version)?.fromHash;
+  const salt = context.parts.readSalt(context.system, running);
   const download = context.parts.planDownload(manifest, {
     rootHash: running.rootHash,
+    ...(salt === undefined ? {} : { salt }),
     ...(ukiSha256 === undefined ? {} : { ukiSha256 }),
   });
   return { manifest, download, unmet: await context.parts.unmetBy(context.system, manifest) };

@@ -6,7 +6,8 @@ import { applyUki } from './apply/uki.ts';
 import { createFetcher } from './fetch/fetcher.ts';
 import { pendingFiles, storePendingFile } from './switch/pending.ts';
 import * as boot from './switch/switch.ts';
-import { readRunning } from './switch/machine-parts.ts';
+import type { RunningVersion } from './switch/facts.ts';
+import { partitionDevice, readRunning } from './switch/machine-parts.ts';
 import { loadMetadata, refreshMetadata } from './tuf/refresh.ts';
 
 export interface Parts {
@@ -15,6 +16,8 @@ export interface Parts {
   readonly loadMetadata: typeof loadMetadata;
   readonly readRunning: typeof readRunning;
   readonly readBoot: typeof boot.readBoot;
+  /** Of the running version's verity tree; `undefined` when it cannot be read. */
+  readonly readSalt: (system: System, running: RunningVersion) => string | undefined;
   readonly readRecord: typeof boot.readRecord;
   readonly nextPhase: typeof boot.nextPhase;
   readonly prepareSlot: typeof boot.prepareSlot;
@@ -42,6 +45,7 @@ export const MACHINE_PARTS: Parts = {
   loadMetadata,
   readRunning,
   readBoot: boot.readBoot,
+  readSalt,
   readRecord: boot.readRecord,
   nextPhase: boot.nextPhase,
   prepareSlot: boot.prepareSlot,
@@ -58,3 +62,14 @@ export const MACHINE_PARTS: Parts = {
   applyUki,
   reboot: (system) => void system.kill(INIT.pid, INIT.restart),
 };
+
+/** veritysetup's superblock: the length of the salt at 80, the salt at 88. */
+function readSalt(system: System, { slot }: RunningVersion): string | undefined {
+  const fd = system.open(partitionDevice(system, `verity-${slot}`), { access: 'read' });
+  if (fd < 0) return undefined;
+  const block = system.readAt(fd, 0, 512);
+  system.close(fd);
+  if (block === 'failed' || block.length < 512) return undefined;
+  const salt = block.subarray(88, 88 + Math.min(block[80] ?? 0, 256));
+  return [...salt].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -78,6 +78,8 @@ export interface TestMachine {
   online: boolean;
   /** Called before each part that works on the machine: throws what goes wrong there. */
   before: (part: string) => void | Promise<void>;
+  /** Of the running version's verity tree. */
+  salt: string | undefined;
   /** Why this machine cannot run any release. */
   unmet: readonly Unmet[];
   /** Parts that were called, in order. */
@@ -132,6 +134,7 @@ export async function testMachine(
     restarts: 0,
     online: true,
     before: () => undefined,
+    salt: undefined,
     unmet: [],
     called: [],
     update: async (...argv) => {
@@ -197,6 +200,7 @@ export async function testMachine(
             record: await loadRecord(disk),
           };
         }),
+      readSalt: () => machine.salt,
       unmetBy: () => Promise.resolve(machine.unmet),
       nextPhase: (_system, manifest) => nextPhase(disk, machine.running, manifest),
       prepareSlot: (_system, manifest) =>

@@ -8,6 +8,7 @@ import { pack } from 'tar-stream';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { SlipwayError } from '../../../spec/error.ts';
 import { publish, testMachine, type TestMachine } from './machine.ts';
+import { sha256 } from './switch/memory-disk.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-update-'));
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -37,6 +38,9 @@ test('check: nothing new, then a version with its size and notes, before anythin
     available: '1.1.0',
     download: { kind: 'full', bytes: 200 },
   });
+  // With the same salt, what is here already need not be fetched.
+  machine.salt = sha256('salt');
+  expect((await machine.update('check', '--json')).json()).toMatchObject({ download: { kind: 'blocks' } });
   expect(machine.called).toEqual([]);
   expect(machine.repository.requests.filter((name) => name.endsWith('.payload'))).toEqual([]);
 });
