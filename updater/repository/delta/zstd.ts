@@ -1,5 +1,5 @@
 /** zstd, from the locked tools, so that the same bytes come out everywhere. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SlipwayError } from '../../../spec/error.ts';
@@ -14,7 +14,7 @@ export async function compress(
   level: number,
 ): Promise<readonly Uint8Array[]> {
   const argv = [...toolbox.command('zstd'), `-${level}`, '--single-thread', '--no-check', '-q'];
-  const directory = await mkdtemp(join(await scratch(), 'zstd-'));
+  const directory = await mkdtemp(join(tmpdir(), 'slipway-zstd-'));
   try {
     const names = contents.map((_, index) => join(directory, String(index)));
     await Promise.all(names.map((name, index) => writeFile(name, contents[index] ?? new Uint8Array())));
@@ -41,10 +41,4 @@ export async function decompress(
   if (stdout.length !== contentBytes)
     throw new SlipwayError('payload.verify', `blobs hold ${stdout.length} bytes instead of ${contentBytes}`);
   return stdout;
-}
-
-/** In memory where there is such a place. */
-async function scratch(): Promise<string> {
-  await mkdir(tmpdir(), { recursive: true });
-  return tmpdir();
 }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { run } from '../../../../builder/process/run.ts';
 import { parseHeader } from '../../../../updater/payload/header.ts';
 import type { Operation } from '../../../../updater/payload/operation.ts';
 import type { PayloadReference } from '../../../../updater/release/document.ts';
@@ -158,6 +159,31 @@ test('what is not smaller than the full payload is not made', async () => {
     await makeDelta({ old, new: next, output, toolbox, blockBytes: 4096, smallerThan: 50 * BLOCK }),
   ).toBeUndefined();
   expect(existsSync(output)).toBe(false);
+});
+
+test('another client, written from docs/payload-format.md in Python, makes the same of it', async () => {
+  const old = randomBytes(300_032);
+  const changed = Buffer.from(old);
+  for (let at = 100_000; at < 120_000; at += 64) changed[at] = (changed[at] ?? 0) + 7;
+  const after = Buffer.concat([
+    changed.subarray(150_016),
+    Buffer.alloc(70_144),
+    changed.subarray(0, 149_504),
+    old,
+    randomBytes(90_001),
+  ]);
+  const made = await delta(old, after, 512);
+  expect(new Set(kinds(made).split(' '))).toEqual(new Set(['copy', 'zero', 'patch', 'full']));
+  const output = join(directory, 'by-python');
+  await run([
+    'python3',
+    join(import.meta.dirname, 'apply.py'),
+    made.payload,
+    String(made.reference.headerBytes),
+    output,
+    made.old,
+  ]);
+  expect(sha256(await readFile(output))).toBe(sha256(after));
 });
 
 describe('a full payload', () => {
