@@ -91,7 +91,7 @@ export async function demonstrateUpdate(directory: string): Promise<void> {
     voice.say('Nothing of it came to where it could boot. The machine runs on.');
 
     voice.chapter(
-      '1.0.0 -> 1.1.0',
+      '1.0.0 to 1.1.0',
       'The delta goes to the other slot, is checked against the signed root hash, gets a new UKI with three tries, and the machine restarts.',
     );
     const updated = await restarting(stage, 'slip update apply');
@@ -109,10 +109,7 @@ export async function demonstrateUpdate(directory: string): Promise<void> {
     await onMachine(stage, 'slip update status');
     await onMachine(stage, 'slip update apply');
 
-    voice.chapter(
-      'An operator who changes their mind',
-      'The version from before is still in the other slot only as long as nothing newer was brought there; now it is not, and the machine says so.',
-    );
+    voice.chapter('What is remembered', 'On the machine, and by whoever asks it over SSH.');
     await onMachine(stage, 'slip update history');
     voice.say(
       `\nAll that was shown lies in ${relative('.', directory)}. Try it by hand: slipway repo serve ${relative('.', repository)}`,
