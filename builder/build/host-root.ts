@@ -14,21 +14,21 @@ import { skeleton, textFile } from '../tree/skeleton.ts';
 import { osRelease } from '../uki/os-release.ts';
 import { programFiles } from './programs.ts';
 
-const COMPONENT = 'host';
+export const HOST_COMPONENT = 'host';
 
 /** Everything but the services, their descriptions and the kernel's modules. */
 export async function hostTree(image: ImageDefinition, index: PackageIndex): Promise<TreeEntry[]> {
-  const taken = takePackages(hostPackages(image), index, COMPONENT);
+  const taken = takePackages(hostPackages(image), index, HOST_COMPONENT);
   const packaged = [...taken.values()];
   return mergeLayers(
-    skeleton(COMPONENT),
+    skeleton(HOST_COMPONENT),
     packaged.filter((entry) => !isCertificate(entry)),
-    busyboxLinks(new Set(taken.keys()), COMPONENT),
+    busyboxLinks(new Set(taken.keys()), HOST_COMPONENT),
     certificateBundle(packaged.filter(isCertificate)),
     identity(image),
     bootFiles(image),
     await programFiles(),
-    await ownFiles(image.host.files, COMPONENT),
+    await ownFiles(image.host.files, HOST_COMPONENT),
   );
 }
 
@@ -65,11 +65,11 @@ function identity(image: ImageDefinition): TreeEntry[] {
     mode: 0o777,
     uid: 0,
     gid: 0,
-    component: COMPONENT,
+    component: HOST_COMPONENT,
     type: 'symlink',
     target: '../usr/lib/os-release',
   };
-  return [textFile('/usr/lib/os-release', osRelease(image), COMPONENT), link];
+  return [textFile('/usr/lib/os-release', osRelease(image), HOST_COMPONENT), link];
 }
 
 function isCertificate(entry: TreeEntry): boolean {
@@ -82,5 +82,5 @@ function certificateBundle(certificates: readonly TreeEntry[]): TreeEntry[] {
   const texts = [...certificates]
     .sort((a, b) => (a.path < b.path ? -1 : 1))
     .map((entry) => (entry.type === 'file' ? Buffer.from(readSource(entry.source)).toString('latin1') : ''));
-  return [textFile('/etc/ssl/certs/ca-certificates.crt', texts.join(''), COMPONENT)];
+  return [textFile('/etc/ssl/certs/ca-certificates.crt', texts.join(''), HOST_COMPONENT)];
 }

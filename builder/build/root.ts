@@ -5,8 +5,8 @@ import type { HostPathType } from '../oci/root-entries.ts';
 import { emptyState } from '../state/empty.ts';
 import { deduplicate } from '../tree/deduplicate.ts';
 import type { TreeEntry } from '../tree/entry.ts';
-import { mergeLayers } from '../tree/root.ts';
-import { descriptionFiles, hostTree } from './host-root.ts';
+import { mergeLayers, ownFiles } from '../tree/root.ts';
+import { descriptionFiles, HOST_COMPONENT, hostTree } from './host-root.ts';
 import type { BuildInputs } from './inputs.ts';
 import { serviceTree } from './service-root.ts';
 
@@ -31,7 +31,9 @@ export async function rootTree(
     services.map(({ machine }) => machine),
     inputs.packages.map(({ locked }) => locked),
   );
-  const host = mergeLayers(hostFiles, more, described, [await emptyState(image.name, inputs.toolbox)]);
+  // An image's own files win, here as in hostTree().
+  const own = await ownFiles(image.host.files, HOST_COMPONENT);
+  const host = mergeLayers(hostFiles, more, own, described, [await emptyState(image.name, inputs.toolbox)]);
   const all = mergeLayers(
     host,
     services.flatMap(({ entries }) => entries),
