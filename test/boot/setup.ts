@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { chooseAccelerator } from '../../lab/accelerator.ts';
 import { labToolbox } from '../../lab/toolbox.ts';
 import { buildTestImage, testKeys, WORK } from './image.ts';
+import { UPDATE_WORK } from './update/versions.ts';
 
 export default async function setup(): Promise<void> {
   await chooseAccelerator('auto', await labToolbox());
-  await forgetBuilds(join(WORK, 'images'));
+  for (const builds of [join(WORK, 'images'), join(UPDATE_WORK, 'builds')]) await forgetBuilds(builds);
   await testKeys();
   await buildTestImage('images/minimal.yaml');
 }
