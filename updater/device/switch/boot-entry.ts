@@ -1,4 +1,5 @@
 /** A Boot#### variable that starts a loader from our ESP, for BootNext: once, and the firmware goes on as before (UEFI specification, 3.1.3 and 10.3.5). */
+import { SlipwayError } from '../../../spec/error.ts';
 import type { System } from '../../../system/system.ts';
 import { VENDORS, type BootDisk } from './boot-disk.ts';
 import { utf16 } from './entries.ts';
@@ -18,10 +19,16 @@ export interface EspPlace {
   readonly guid: string;
 }
 
-/** `undefined` where systemd-boot did not say which partition it came from. */
+/** `undefined` where systemd-boot did not say which partition it came from. Throws `switch.first-boot`. */
 export async function espPlace(system: System, disk: BootDisk): Promise<EspPlace | undefined> {
   const told = await disk.readVariable({ name: 'LoaderDevicePartUUID', vendor: VENDORS.loader });
   const guid = told === undefined ? '' : utf16(told).toLowerCase();
+  // The image's own, which this very boot has replaced (docs/boot.md, "The first boot"): from the next one on it is told right.
+  if (guid[14] === '8')
+    throw new SlipwayError(
+      'switch.first-boot',
+      'the boot loader is not replaced in the first boot of a disk',
+    );
   const name = partitionDevice(system, 'esp').slice('/dev/'.length);
   const number = (file: string): number =>
     Number(system.readText(`/sys/class/block/${name}/${file}`)?.trim() ?? 'NaN');
