@@ -19,10 +19,15 @@ import { decide, type Decision, type DecisionFacts } from './policy/decide.ts';
 import type { UpdateRecord } from './switch/record-content.ts';
 import type { TrustedMetadata } from './tuf/contents.ts';
 
+/** A fetcher of several mirrors also says how to ask those behind the first one by one. */
+export interface MirrorsFetcher extends Fetcher {
+  readonly others?: () => readonly Fetcher[];
+}
+
 /** Places in order of preference: addresses, or directories. */
-export function openFetcher(context: Context, mirrors: readonly string[]): Fetcher {
+export function openFetcher(context: Context, mirrors: readonly string[]): MirrorsFetcher {
   const { settings } = context.config;
-  return context.parts.createFetcher(context.system, {
+  const fetcher = context.parts.createFetcher(context.system, {
     mirrors,
     scratch: PATHS.scratch,
     ...(settings.proxy === null ? {} : { proxy: settings.proxy }),
@@ -32,6 +37,7 @@ export function openFetcher(context: Context, mirrors: readonly string[]): Fetch
       : { bytesPerSecond: settings.bandwidthBytesPerSecond }),
     onBytes: () => context.checkInterrupted(),
   });
+  return { ...fetcher, others: () => mirrors.slice(1).map((mirror) => openFetcher(context, [mirror])) };
 }
 
 /** `url` and `mirrors`. Throws `update.no-url`. */
@@ -44,9 +50,13 @@ export function configuredMirrors({ config }: Context): readonly string[] {
   });
 }
 
-/** Brings the stored metadata up to date. */
-export function refresh(context: Context, fetcher: Fetcher): Promise<TrustedMetadata> {
-  return context.parts.refreshMetadata(context.system, { ...metadataOptions(context), fetch: fetcher.file });
+/** Brings the stored metadata up to date. Where a mirror answers with what must be refused, the others are asked. */
+export function refresh(context: Context, fetcher: MirrorsFetcher): Promise<TrustedMetadata> {
+  return context.parts.refreshMetadata(context.system, {
+    ...metadataOptions(context),
+    fetch: fetcher.file,
+    others: () => fetcher.others?.().map(({ file }) => file) ?? [],
+  });
 }
 
 /** What is stored and verified, without a network. */

@@ -40,3 +40,7 @@ export function describeFault(document: string, error: unknown): SlipwayError {
 export function isSameVersion(error: unknown): boolean {
   return error instanceof EqualVersionError;
 }
+
+export function isMetadataFault(error: unknown): boolean {
+  return error instanceof SlipwayError && Object.hasOwn(HINTS, error.code);
+}

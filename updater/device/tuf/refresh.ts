@@ -3,7 +3,7 @@ import type { System } from '../../../system/system.ts';
 import { rolloutTarget } from '../../release/tuf-roles.ts';
 import { judgedNow } from './clock.ts';
 import { contentsOf, delegates, type TrustedMetadata } from './contents.ts';
-import { describeFault, isSameVersion, metadataFault } from './fault.ts';
+import { describeFault, isMetadataFault, isSameVersion, metadataFault } from './fault.ts';
 import { fileName, openSession, rootName, type MetadataOptions, type Session } from './session.ts';
 import { isNamed, type Document } from './trusted.ts';
 
@@ -12,6 +12,8 @@ export type MetadataFetch = (name: string, limitBytes: number) => Promise<Uint8A
 
 export interface RefreshOptions extends MetadataOptions {
   readonly fetch: MetadataFetch;
+  /** Other mirrors, asked one by one when what `fetch` brought was refused: one hostile mirror must not silence the honest ones. */
+  readonly others?: () => readonly MetadataFetch[];
 }
 
 /**
@@ -19,6 +21,22 @@ export interface RefreshOptions extends MetadataOptions {
  * next time, and nothing older is accepted again. Throws a MetadataFault, or what `fetch` throws.
  */
 export async function refreshMetadata(system: System, options: RefreshOptions): Promise<TrustedMetadata> {
+  try {
+    return await refreshFrom(system, options);
+  } catch (error) {
+    if (!isMetadataFault(error)) throw error;
+    for (const fetch of options.others?.() ?? []) {
+      try {
+        return await refreshFrom(system, { ...options, fetch });
+      } catch {
+        // The first fault is the one that is told.
+      }
+    }
+    throw error;
+  }
+}
+
+async function refreshFrom(system: System, options: RefreshOptions): Promise<TrustedMetadata> {
   const session = await openSession(system, options);
   try {
     await refreshTopLevel(system, session, options.fetch);

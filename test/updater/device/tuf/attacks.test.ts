@@ -220,6 +220,30 @@ describe('attacks of the specification', () => {
     await machine.refresh();
   });
 
+  test.each(['stale', 'tampered', 'empty'])(
+    'malicious mirror: a first one that is %s does not silence the second',
+    async (kind) => {
+      const old = new Map(repository.files);
+      repository.targets = { r: GOOD, honest: GOOD };
+      await repository.publish();
+      await machine.refresh();
+      const hostile = (name: string): Promise<Uint8Array | 'missing'> => {
+        const bytes =
+          kind === 'stale' ? old.get(name) : kind === 'tampered' ? repository.files.get(name) : undefined;
+        return Promise.resolve(
+          bytes === undefined ? 'missing' : kind === 'tampered' ? flipped(bytes) : bytes,
+        );
+      };
+      repository.targets = { r: GOOD, honest: GOOD, newest: GOOD };
+      await repository.publish();
+      await expect(machine.refresh(hostile)).rejects.toMatchObject({
+        code: expect.stringMatching(/^metadata[.]/) as string,
+      });
+      const metadata = await machine.refresh(hostile, { others: () => [hostile, repository.fetch] });
+      expect(metadata.targets.get('newest')).toBeDefined();
+    },
+  );
+
   test('malicious mirror: it changes its mind between two requests', async () => {
     const old = new Map(repository.files);
     await repository.publish();
