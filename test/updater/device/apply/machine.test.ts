@@ -79,15 +79,19 @@ describe.each(['delta', 'full'] as const)('by %s', (kind) => {
 const LIMIT_BYTES = 24 * 1024 * 1024;
 
 test.runIf(process.getuid?.() === 0)('24 MB of memory are enough, whatever the image is', async () => {
-  const large = await makeRelease(join(directory, 'large'), { blocks: 6_000 });
+  const large = await makeRelease(join(directory, 'large'), { blocks: 8192, deltas: 'none' });
   const group = memoryGroup(LIMIT_BYTES);
   if (group === undefined) throw new Error('no memory control group can be made here');
   try {
-    for (const kind of ['delta', 'full'] as const) {
-      const slots = makeSlots(directory, large);
-      const run = await start(await job(slots, large, large.repository, kind), group);
+    for (const [published, from, kind] of [
+      [release, 'delta', 'delta'],
+      [large, 'delta', 'blocks'],
+      [large, 'full', 'full'],
+    ] as const) {
+      const slots = makeSlots(directory, published);
+      const run = await start(await job(slots, published, published.repository, from), group);
       expect(await run.ended).toMatchObject({ code: 0, outcome: { kind } });
-      expectApplied(slots, large);
+      expectApplied(slots, published);
       rmSync(slots.directory, { recursive: true });
     }
     expect(group.killed()).toBe(0);

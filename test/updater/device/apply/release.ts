@@ -3,7 +3,11 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeVerity, type VerityInfo } from '../../../../builder/verity/verity.ts';
-import type { PayloadReference, ReleaseManifest } from '../../../../updater/release/document.ts';
+import type {
+  DeltaReference,
+  PayloadReference,
+  ReleaseManifest,
+} from '../../../../updater/release/document.ts';
 import { makeDelta } from '../../../../updater/repository/delta/delta.ts';
 import { makeFull } from '../../../../updater/repository/delta/full.ts';
 import { lockedToolbox } from '../../../builder/locked-toolbox.ts';
@@ -56,6 +60,7 @@ export async function makeRelease(
   options: {
     readonly blocks?: number;
     readonly images?: { readonly old: string; readonly new: string };
+    /** Making them takes as long as the images are large. */ readonly deltas?: 'none';
   } = {},
 ): Promise<TestRelease> {
   const toolbox = await lockedToolbox();
@@ -81,12 +86,16 @@ export async function makeRelease(
   const delta = async (
     pair: { old: string; new: string },
     blockBytes: 512 | 4096,
-  ): Promise<PayloadReference> =>
-    publishPayload(repository, async (output) => {
+    fromHash: string,
+  ): Promise<DeltaReference[]> => {
+    if (options.deltas === 'none') return [];
+    const reference = await publishPayload(repository, async (output) => {
       const made = await makeDelta({ ...pair, output, toolbox, blockBytes });
       if (made === undefined) throw new Error('there is no delta');
       return made;
     });
+    return [{ ...reference, from: '1.0.0', fromHash }];
+  };
   const list = leaves(at('new.verity'), info.new.dataBlocks);
   const blockList = { sha256: sha256(list), sizeBytes: list.length };
   writeFileSync(join(repository, `${blockList.sha256}.payload`), list);
@@ -111,13 +120,13 @@ export async function makeRelease(
         salt: SALT,
         full: await full(roots.new, 4096),
         blockList,
-        deltas: [{ ...(await delta(roots, 4096)), from: '1.0.0', fromHash: info.old.rootHash }],
+        deltas: await delta(roots, 4096, info.old.rootHash),
       },
       uki: {
         sizeBytes: statSync(ukis.new).size,
         sha256: sha256(readFileSync(ukis.new)),
         full: await full(ukis.new, 512),
-        deltas: [{ ...(await delta(ukis, 512)), from: '1.0.0', fromHash: sha256(readFileSync(ukis.old)) }],
+        deltas: await delta(ukis, 512, sha256(readFileSync(ukis.old))),
         signer: { leaf: '', leafTbs: '', issuer: '' },
       },
     },

@@ -15,9 +15,9 @@ const FILE = Uint8Array.from({ length: 3_000_000 }, (_, index) => (index * 7 + (
 const FILES = { 'a.payload': FILE, 'timestamp.json': Buffer.from('{"signed":1}') };
 const IMPATIENT: FetchLimits = {
   connectSeconds: 2,
-  stallSeconds: 0.5,
+  stallSeconds: 1.5,
   minimumBytesPerSecond: 256,
-  rounds: 2,
+  rounds: 3,
   pauseMs: 10,
 };
 
