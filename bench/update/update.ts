@@ -37,14 +37,16 @@ export async function benchUpdate(image: string): Promise<readonly UpdateResult[
   const results: UpdateResult[] = [];
   for (const { name, from, to } of await makePairs(definition)) {
     process.stderr.write(`  ${name}\n`);
-    results.push({
+    const result: UpdateResult = {
       image,
       pair: name,
       rootBytes: (await stat(to.root)).size,
       root: await makeBoth(make, from, to, 'root'),
       uki: await makeBoth(make, from, to, 'uki'),
       peers: await measurePeers(from.root, to.root, join(WORK, 'scratch')),
-    });
+    };
+    process.stderr.write(`  ${JSON.stringify(result)}\n`);
+    results.push(result);
   }
   return results;
 }
