@@ -2,12 +2,14 @@
  * Takes away what lies on the ESP and is not wanted: UKIs of versions that are gone, other spellings of one that is kept (failure 15), names in
  * EFI/Linux that are not ours, what a file system check left (failure 11), what a cut update left (failure 12).
  *
- * A rename that was cut may have left two names of one content, and to remove one of them would free the other's clusters. So nothing is
- * removed that has the content of a file that stays: it is moved out of the boot loader's sight, and goes when that file goes.
+ * A rename that was cut may have left two names of one content, and to remove one of them, or to write to it, would free the other's clusters.
+ * So nothing is removed that has the content of a file that stays: it is moved out of the way, and goes when that file goes.
  */
 import type { Esp, EspEntry } from './boot-disk.ts';
 import { LINUX, OWN } from './entries.ts';
 
+/** The boot loader's two copies are never removed here; one may have its content in common with what a cut update of it left. */
+const LOADERS = ['EFI/BOOT', 'EFI/systemd'];
 const RECOVERED = /^fsck\d{4}\.rec$/i;
 
 /** Changes names only; the caller syncs the directories. `kept`: paths. */
@@ -23,11 +25,33 @@ export async function removeAllBut(esp: Esp, kept: readonly string[]): Promise<v
       else if (directory !== '' || RECOVERED.test(entry.name)) found.push({ directory, entry });
     }
   }
+  for (const directory of LOADERS)
+    for (const { name, kind, sizeBytes } of await esp.list(directory))
+      if (kind === 'file') keep.set(join(directory, name), { sizeBytes });
   for (const { directory, entry } of found) {
     const path = join(directory, entry.name);
     if (!(await hasContentOf(esp, path, entry.sizeBytes, keep))) await esp.remove(path);
     else if (directory === LINUX) await park(esp, path);
   }
+}
+
+/** Before a file is made under this name: what has it goes. `others`: paths of files whose content it may share. */
+export async function vacate(esp: Esp, path: string, others: readonly string[]): Promise<void> {
+  const [size, ...sizes] = await Promise.all([path, ...others].map((each) => sizeOf(esp, each)));
+  if (size === undefined || size === 0) return;
+  const keep = new Map(
+    others.flatMap((other, index) => {
+      const sizeBytes = sizes[index];
+      return sizeBytes === undefined ? [] : [[other, { sizeBytes }] as const];
+    }),
+  );
+  if (await hasContentOf(esp, path, size, keep)) await park(esp, path);
+  else await esp.remove(path);
+}
+
+async function sizeOf(esp: Esp, path: string): Promise<number | undefined> {
+  const [, directory = '', name = ''] = /^(.*)\/([^/]*)$/.exec(path.toLowerCase()) ?? [];
+  return (await esp.list(directory)).find((entry) => entry.name.toLowerCase() === name)?.sizeBytes;
 }
 
 interface KeptFile {

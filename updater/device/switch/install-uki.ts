@@ -2,7 +2,7 @@
 import { SlipwayError } from '../../../spec/error.ts';
 import type { ReleaseManifest } from '../../release/document.ts';
 import type { BootDisk, Esp, FileProducer } from './boot-disk.ts';
-import { removeAllBut } from './cleaning.ts';
+import { removeAllBut, vacate } from './cleaning.ts';
 import { NEW_UKI, OWN, runningEntry, ukiEntries } from './entries.ts';
 import type { RunningVersion } from './facts.ts';
 import { changeRecord } from './record-store.ts';
@@ -29,6 +29,8 @@ export const INSTALL_UKI_STEPS: readonly Step<Installation>[] = [
       const source = await sourcePath(context);
       // Everything else in EFI/Linux went in the first phase.
       await removeAllBut(context.esp, source === undefined ? [] : [source]);
+      // Of the last update's, cut behind its switch, this may be a second name: of the UKI that runs now.
+      await vacate(context.esp, NEW_UKI, source === undefined ? [] : [source]);
       await context.esp.makeDirectory(OWN);
     },
   },

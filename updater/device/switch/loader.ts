@@ -6,6 +6,7 @@
 import { SlipwayError } from '../../../spec/error.ts';
 import { VENDORS, type BootDisk, type Esp } from './boot-disk.ts';
 import { vacate } from './cleaning.ts';
+import { vacate } from './cleaning.ts';
 import { OWN, utf16 } from './entries.ts';
 import { runSteps, type Step } from './steps.ts';
 
@@ -31,6 +32,7 @@ export type LoaderState = 'done' | 'waiting' | 'impossible';
 export interface LoaderWrite {
   readonly esp: Esp;
   readonly path: string;
+  readonly copies: readonly string[];
   readonly bytes: Uint8Array;
   readonly sha256: string;
 }
@@ -38,7 +40,9 @@ export interface LoaderWrite {
 export const LOADER_STEPS: readonly Step<LoaderWrite>[] = [
   {
     label: 'loader.write',
-    run: async ({ esp, bytes }) => {
+    run: async ({ esp, bytes, copies }) => {
+      // Of an update that was cut behind its rename, this may be a second name of one of them.
+      await vacate(esp, NEW_LOADER, copies);
       await esp.makeDirectory(OWN);
       await vacate(esp, NEW_LOADER, Object.values(COPIES).flat());
       await esp.write(NEW_LOADER, bytes);
@@ -90,12 +94,12 @@ export async function advanceLoader(
     if (throughNew) {
       // Should it be cut, the next start goes through the copy that is known to work.
       await update.bootOnceThrough(through);
-      await runSteps(disk, steps, { esp, path: other, bytes, sha256: update.sha256 });
+      await runSteps(disk, steps, { esp, path: other, copies, bytes, sha256: update.sha256 });
       return 'done';
     }
     // Without BootNext the new one could not be tried, and would lie there untried.
     if (!(await update.bootOnceThrough(through))) return 'impossible';
-    await runSteps(disk, steps, { esp, path: other, bytes, sha256: update.sha256 });
+    await runSteps(disk, steps, { esp, path: other, copies, bytes, sha256: update.sha256 });
     await update.bootOnceThrough(other);
     return 'waiting';
   });

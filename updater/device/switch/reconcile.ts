@@ -72,7 +72,7 @@ export const RECONCILE_STEPS: readonly Step<Reconciliation>[] = [
       // Nothing is removed where it is not clear what runs.
       if (running === undefined) return;
       await removeAllBut(esp, [
-        running.path,
+        (await uncountedTwin(esp, entries, running))?.path ?? running.path,
         ...entries.filter(({ version }) => version !== facts.running.version).map(({ path }) => path),
         ...(attempt?.stage === 'installed' ? [NEW_UKI] : []),
       ]);
@@ -98,6 +98,24 @@ export async function reconcile(
     runSteps(disk, steps, { disk, esp, facts, entries: [], spent: undefined, newUki: false }),
   );
   return loadRecord(disk);
+}
+
+/** A counted name beside an uncounted one of the same content: the version is good already, and power flaps must not count it down (failure 20). */
+async function uncountedTwin(
+  esp: Esp,
+  entries: readonly UkiEntry[],
+  running: UkiEntry,
+): Promise<UkiEntry | undefined> {
+  if (running.tries === undefined) return undefined;
+  const twin = entries.find(
+    ({ image, version, tries, sizeBytes }) =>
+      tries === undefined &&
+      image === running.image &&
+      version === running.version &&
+      sizeBytes === running.sizeBytes,
+  );
+  const digest = twin === undefined ? undefined : await esp.digest(twin.path);
+  return digest !== undefined && digest === (await esp.digest(running.path)) ? twin : undefined;
 }
 
 /** The record after this boot. Pure. */

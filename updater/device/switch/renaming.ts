@@ -5,6 +5,7 @@
  */
 import { SlipwayError } from '../../../spec/error.ts';
 import type { Esp } from './boot-disk.ts';
+import { vacate } from './cleaning.ts';
 import { LINUX } from './entries.ts';
 import type { Step } from './steps.ts';
 
@@ -25,7 +26,10 @@ export function renamingSteps<Context>(phase: string, pick: (context: Context) =
     },
   });
   return [
-    step('make-name', ({ esp, to }) => esp.write(to, new Uint8Array(0))),
+    step('make-name', async ({ esp, from, to }) => {
+      await vacate(esp, to, [from]);
+      await esp.write(to, new Uint8Array(0));
+    }),
     step('sync-name', ({ esp }) => esp.syncDirectory(LINUX)),
     step('rename', ({ esp, from, to }) => esp.rename(from, to)),
     step('sync-place', ({ esp, to }) => esp.syncFile(to)),

@@ -11,6 +11,8 @@ import { renamingSteps } from './renaming.ts';
 import { runSteps, type Step } from './steps.ts';
 import { ukiName } from './uki-name.ts';
 
+const FIRST_STATE = 1;
+
 export interface Rollback {
   readonly disk: BootDisk;
   readonly esp: Esp;
@@ -63,7 +65,8 @@ export async function rollback(
         `${fallback.version}, the other version here, is newer than ${running.version}`,
       );
     const { older, stateVersion } = await loadRecord(disk);
-    if (older?.version === fallback.version && older.stateVersion < stateVersion)
+    // What the machine was installed with had no record of its state: it is of the first version there is.
+    if (older?.version === fallback.version && Math.max(FIRST_STATE, older.stateVersion) < stateVersion)
       throw new SlipwayError(
         'switch.state',
         `${fallback.version} reads state of version ${older.stateVersion}, and this machine's is ${stateVersion} already`,
