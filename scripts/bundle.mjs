@@ -34,7 +34,6 @@ const quickjs = {
       slipd: 'host/slipd/main.ts',
       slip: 'host/slip/main.ts',
       partition: 'host/partition/main.ts',
-      verity: 'host/verity/main.ts',
       update: 'updater/device/main.ts',
       poll: 'updater/device/poll.ts',
       switch: 'updater/device/switch/main.ts',
