@@ -6,7 +6,6 @@
 import { SlipwayError } from '../../../spec/error.ts';
 import { VENDORS, type BootDisk, type Esp } from './boot-disk.ts';
 import { vacate } from './cleaning.ts';
-import { vacate } from './cleaning.ts';
 import { OWN, utf16 } from './entries.ts';
 import { runSteps, type Step } from './steps.ts';
 
