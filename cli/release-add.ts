@@ -9,6 +9,7 @@ import type { TufKeys } from '../updater/repository/keys/load.ts';
 import { addReleases, KEEP_DELTAS, type Added } from '../updater/repository/release/add.ts';
 import { readBuild, type Build } from '../updater/repository/release/build.ts';
 import { curveOf } from '../updater/repository/release/curve-text.ts';
+import { openRevocation } from '../updater/repository/release/revoke.ts';
 import type { PayloadReport } from '../updater/repository/release/payloads.ts';
 import { openKeys, passphraseOf, publicationText, withKeys, type KeyFlags } from './repository-keys.ts';
 import { bytesText } from './bytes-text.ts';
@@ -22,6 +23,7 @@ interface AddFlags extends KeyFlags {
   readonly barrier: readonly string[];
   readonly minimumVersion?: string;
   readonly notes?: string;
+  readonly revokes?: readonly string[];
   readonly withoutBrake: 'hold' | 'follow';
   readonly allowDebug?: true;
   readonly json?: true;
@@ -47,6 +49,7 @@ export function addCommand(): Command {
     .option('--barrier <versions...>', 'no machine may skip these versions, new or old', version, [])
     .option('--minimum-version <version>', 'it can be reached from this version on only', oneVersion)
     .option('--notes <file>', 'what is new, in Markdown')
+    .option('--revokes <certificates...>', 'leaves that it retires: certificate files; needs KEK.key')
     .option(
       '--without-brake <what>',
       'what machines do when the channel’s brake has expired: hold or follow',
@@ -68,6 +71,9 @@ export function addCommand(): Command {
         ...(flags.minimumVersion === undefined ? {} : { minimumVersion: flags.minimumVersion }),
         notes: await notesOf(flags.notes),
         withoutBrake: flags.withoutBrake,
+        ...(flags.revokes === undefined
+          ? {}
+          : { revokes: await openRevocation(flags.keys, flags.revokes, passphraseOf(flags)) }),
         report: bar.report,
       }).finally(() => bar.clear());
       process.stdout.write(flags.json === true ? json(added) : text(added, bar.reports));

@@ -113,6 +113,16 @@ describe.each([
   });
 });
 
+test('failure 5: a component that later releases have does not make an earlier one incomplete', () => {
+  const { loader: _loader, secureBoot: _secureBoot, revokes: _revokes, ...earlier } = MANIFEST;
+  expect(parseReleaseManifest(earlier, ENTRY)).toEqual(earlier);
+  // And one that this version does not know yet makes a later release no unreadable one.
+  expect(parseReleaseManifest({ ...MANIFEST, format: '1.1', firmware: { sha256: 'x' } }, ENTRY)).toEqual({
+    ...MANIFEST,
+    format: '1.1',
+  });
+});
+
 describe('documents of a later Slipway', () => {
   test('another major version is refused as such', () => {
     const later = { ...ENTRY, format: '2.0' };

@@ -1,12 +1,13 @@
 /** Small builds, whole in every part that a release is made of, and keys for a repository of them. */
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { signPe } from '../../../builder/authenticode/sign.ts';
 import { loadKeys, type Keys } from '../../../builder/keys/load.ts';
 import { makeUki } from '../../../builder/uki/uki.ts';
 import { osRelease } from '../../../builder/uki/os-release.ts';
 import { makeVerity } from '../../../builder/verity/verity.ts';
+import { tufDirectory } from '../../../updater/repository/keys/directory.ts';
 import { initTufKeys, type TufInitOptions } from '../../../updater/repository/keys/init.ts';
 import { loadTufKeys, type TufKeys } from '../../../updater/repository/keys/load.ts';
 import { readBuild, type Build } from '../../../updater/repository/release/build.ts';
@@ -17,6 +18,8 @@ import { testKeys } from '../../builder/test-keys.ts';
 /** A keys directory with both kinds of keys, in which tests may change anything. */
 export async function repositoryKeys(directory: string, options: TufInitOptions = {}): Promise<TufKeys> {
   await cp(await testKeys(), directory, { recursive: true });
+  // Other tests may have made some in what is shared.
+  await rm(tufDirectory(directory), { recursive: true, force: true });
   await initTufKeys(directory, options);
   return loadTufKeys(directory);
 }

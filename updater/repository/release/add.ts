@@ -4,13 +4,13 @@ import { SlipwayError } from '../../../spec/error.ts';
 import { compareVersions } from '../../../spec/version.ts';
 import { parseReleaseEntry } from '../../release/entry.ts';
 import type { Curve } from '../../release/curve.ts';
-import type { FileReference, ReleaseEntry, ReleaseManifest } from '../../release/document.ts';
+import type { ReleaseEntry, ReleaseManifest } from '../../release/document.ts';
 import { MAX_MANIFEST_BYTES, parseReleaseManifest } from '../../release/manifest.ts';
 import { payloadName, releaseTargetName } from '../../release/names.ts';
 import { forgetStamps } from '../gc/stamps.ts';
 import type { TufKeys } from '../keys/load.ts';
 import type { TargetEntry } from '../tuf/metadata.ts';
-import { repositoryFiles, writePayload, type RepositoryFiles } from '../repository/files.ts';
+import { repositoryFiles, type RepositoryFiles } from '../repository/files.ts';
 import { targetFileName } from '../repository/layout.ts';
 import { withRepositoryLock } from '../repository/lock.ts';
 import { publish, type Publication } from '../repository/publish.ts';
@@ -19,8 +19,10 @@ import { readPublished } from '../repository/state.ts';
 import type { Build } from './build.ts';
 import { imageDigest, imageFolder, releaseImages, type Images } from './images.ts';
 import { payloadTools, type PayloadTools } from './payload-tools.ts';
-import { makePayloads, type PayloadReport } from './payloads.ts';
+import type { PayloadReport } from './payloads.ts';
 import { chooseReleases, readManifest, releasesOf, withEntries } from './read.ts';
+import { makeManifest } from './new-manifest.ts';
+import type { Revocation } from './revoke.ts';
 import { payloadToolbox } from './toolbox.ts';
 import { payloadsOf } from './read.ts';
 
@@ -36,8 +38,8 @@ export interface AddOptions {
   readonly minimumVersion?: string;
   readonly notes: string;
   readonly withoutBrake: 'hold' | 'follow';
-  /** What the releases retire, and the signed updates of `dbx` that do it. */
-  readonly revokes?: { readonly leaves: readonly string[]; readonly updates: readonly Uint8Array[] };
+  /** Leaf certificates that the releases retire, beside those that releases before them have. */
+  readonly revokes?: Revocation;
   readonly now?: Date;
   readonly report?: (report: PayloadReport) => void;
   /** For tests; else the builds' own zstd. */
@@ -104,7 +106,16 @@ export async function addReleases(
             all.find(({ entry }) => entry === source)?.manifest() ?? Promise.reject(new Error('lost')),
         ),
       );
-      const manifest = await makeManifest(build, sources, { files, tools, images }, options);
+      const [newest] = all
+        .filter(({ entry: each }) => isOf([build], each))
+        .sort((a, b) => b.entry.sequence - a.entry.sequence);
+      const before = await newest?.manifest();
+      const manifest = await makeManifest(
+        build,
+        sources,
+        { files, tools, images },
+        { ...options, before, now },
+      );
       const entry = makeEntry(
         build,
         all.map(({ entry: each }) => each),
@@ -198,46 +209,6 @@ function deltaSources(
     .filter((entry) => isOf([build], entry) && compareVersions(entry.version, build.version) < 0)
     .sort((a, b) => compareVersions(b.version, a.version));
   return older.filter((entry, index) => index < keep || from.includes(entry.version));
-}
-
-async function makeManifest(
-  build: Build,
-  sources: readonly ReleaseManifest[],
-  context: { readonly files: RepositoryFiles; readonly tools: PayloadTools; readonly images: Images },
-  { notes, revokes, report }: AddOptions,
-): Promise<ReleaseManifest> {
-  const { files, images } = context;
-  await images.keep(build.root.rootHash, build.root.path);
-  await images.keep(build.uki.sha256, build.uki.path);
-  const payloads = await makePayloads(build, sources, { ...context, report: report ?? (() => undefined) });
-  const { version, image, architecture, epoch, stateVersion, minMemoryMiB, layoutVersions, loader } = build;
-  const auths: FileReference[] = [];
-  for (const update of revokes?.updates ?? []) auths.push(await writePayload(files, update));
-  return {
-    format: '1.0',
-    requires: [],
-    ...{ image, version, architecture, notes, epoch, stateVersion, minMemoryMiB, layoutVersions },
-    root: {
-      sizeBytes: build.root.sizeBytes,
-      rootHash: build.root.rootHash,
-      salt: build.root.salt,
-      full: payloads.root.full,
-      blockList: await writePayload(files, build.root.blockList),
-      deltas: payloads.root.deltas,
-    },
-    uki: {
-      sizeBytes: build.uki.sizeBytes,
-      sha256: build.uki.sha256,
-      full: payloads.uki.full,
-      deltas: payloads.uki.deltas,
-      signer: build.uki.signer,
-    },
-    ...(loader === undefined
-      ? {}
-      : { loader: { ...(await writePayload(files, loader.bytes)), version: loader.version } }),
-    ...(auths.length === 0 ? {} : { secureBoot: auths.map((auth) => ({ variable: 'dbx' as const, auth })) }),
-    ...(revokes === undefined ? {} : { revokes: revokes.leaves }),
-  };
 }
 
 function makeEntry(

@@ -1,4 +1,5 @@
 /** Builds become releases, as clients see them. */
+import { X509Certificate, createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -10,6 +11,8 @@ import type { TufKeys } from '../../../../updater/repository/keys/load.ts';
 import { addReleases, type AddOptions, type Added } from '../../../../updater/repository/release/add.ts';
 import { readBuild, type Build } from '../../../../updater/repository/release/build.ts';
 import type { PayloadTools } from '../../../../updater/repository/release/payload-tools.ts';
+import { contentOfUpdate, openRevocation } from '../../../../updater/repository/release/revoke.ts';
+import { parseSignatureLists } from '../../../../updater/device/switch/signature-list.ts';
 import { repositoryFiles } from '../../../../updater/repository/repository/files.ts';
 import { initRepository } from '../../../../updater/repository/repository/init.ts';
 import { readAsClient } from '../../../../updater/repository/verify/client.ts';
@@ -106,6 +109,25 @@ describe.sequential('release add', () => {
     expect(releases[0]?.manifest.root.deltas.map(({ from }) => from)).toEqual(['2.0.0', '1.2.0~rc.1']);
     // The new one and the last two, each with root and UKI.
     expect((await readdir(images)).length).toBe(6);
+  });
+
+  test('a release retires a leaf; those after it still do; what that leaf signed is published no more', async () => {
+    const [own, other] = [join(scratch, 'keys/leaf.crt'), join(scratch, 'keys/debug/leaf.crt')];
+    const passphrase = () => Promise.resolve(undefined);
+    const options = { keep: 0, revokes: await openRevocation(join(scratch, 'keys'), [other], passphrase) };
+    for (const version of ['2.2.0', '2.3.0'])
+      builds.set(version, await testBuild(join(scratch, 'builds'), { version }));
+    const { releases } = await add(['2.2.0'], options);
+    const auth = releases[0]?.manifest.secureBoot?.[0]?.auth;
+    const update = await readFile(join(repository, `${auth?.sha256}.payload`));
+    const { raw } = new X509Certificate(await readFile(other));
+    const digest = createHash('sha256').update(raw).digest('hex');
+    expect(parseSignatureLists(contentOfUpdate(update))).toEqual([{ type: 'certificate', digest }]);
+    const later = await add(['2.3.0'], { keep: 0 });
+    expect(later.releases[0]?.manifest).toMatchObject({ revokes: [digest], secureBoot: [{ auth }] });
+    const fatal = { keep: 0, revokes: await openRevocation(join(scratch, 'keys'), [own], passphrase) };
+    builds.set('2.4.0', await testBuild(join(scratch, 'builds'), { version: '2.4.0' }));
+    await expect(add(['2.4.0'], fatal)).rejects.toMatchObject({ code: 'release.revoked' });
   });
 
   test('what cannot be: unknown channels, versions, two of one', async () => {
