@@ -23,5 +23,15 @@ const BASE: readonly PackageSelection[] = [
 
 /** The packages of the host's own root: the base, what its services need, what the image adds. A name given twice adds its files. */
 export function hostPackages(image: ImageDefinition): readonly PackageSelection[] {
-  return [...BASE, ...hostNeeds(image.services).packages, ...image.host.packages];
+  return [...BASE, ...hostNeeds(image.services).packages, ...updateNeeds(image), ...image.host.packages];
+}
+
+/** busybox's wget does for plain HTTP, where signatures protect all. Whoever wants HTTPS gets a client that checks servers. */
+function updateNeeds({ update }: ImageDefinition): readonly PackageSelection[] {
+  if (update === undefined) return [];
+  const { url, mirrors, ca } = update.settings;
+  const secure = [url, ...mirrors].some((address) => address?.startsWith('https:') === true);
+  if (!secure && ca === null) return [];
+  const curl = { name: 'curl', files: ['/usr/bin/curl'] };
+  return ca === null ? [curl, { name: 'ca-certificates', files: ['/usr/share/ca-certificates/**'] }] : [curl];
 }
