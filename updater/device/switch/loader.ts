@@ -43,7 +43,6 @@ export const LOADER_STEPS: readonly Step<LoaderWrite>[] = [
       // Of an update that was cut behind its rename, this may be a second name of one of them.
       await vacate(esp, NEW_LOADER, copies);
       await esp.makeDirectory(OWN);
-      await vacate(esp, NEW_LOADER, Object.values(COPIES).flat());
       await esp.write(NEW_LOADER, bytes);
     },
   },

@@ -73,6 +73,15 @@ describe('a new systemd-boot', () => {
     expect(disk.calls).toEqual([]);
   });
 
+  test('failure 27: what a cut rename left as a second name of a copy is not written to', async () => {
+    const disk = machine(BOOT);
+    disk.files.set('EFI/SLIPWAY/LOADER.NEW', Buffer.from('loader 262'));
+    expect(await advance(disk)).toBe('waiting');
+    expect(disk.calls.find((call) => call.includes('LOADER.NEW'))).toBe(
+      'rename EFI/SLIPWAY/LOADER.NEW EFI/SLIPWAY/PARKED.001',
+    );
+  });
+
   test('cut anywhere, a copy that works is what starts next', async () => {
     for (const through of [BOOT, SYSTEMD]) {
       const probe = machine(through);
