@@ -4,15 +4,17 @@ import { initRepository } from '../updater/repository/repository/init.ts';
 import { DEFAULT_SETTINGS } from '../updater/repository/repository/settings.ts';
 import { serveRepository } from '../updater/repository/serve/serve.ts';
 import { gcCommand, refreshCommand, verifyCommand } from './repo-check.ts';
+import { pushCommand } from './repo-push.ts';
 import { openKeys, publicationText, withKeys, type KeyFlags } from './repository-keys.ts';
 
 export function repoCommand(): Command {
   return new Command('repo')
-    .description('Makes, refreshes, checks and serves the repository that machines follow.')
+    .description('Makes, refreshes, checks, pushes and serves the repository that machines follow.')
     .addCommand(initCommand())
     .addCommand(refreshCommand())
     .addCommand(verifyCommand())
     .addCommand(gcCommand())
+    .addCommand(pushCommand())
     .addCommand(serveCommand());
 }
 

@@ -1,0 +1,62 @@
+/** From what the user wrote to a place. */
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SlipwayError } from '../../../spec/error.ts';
+import { folderTarget } from './folder.ts';
+import { sftpTarget } from './sftp.ts';
+import type { PushTarget } from './target.ts';
+
+export interface TargetOptions {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** For sftp:, instead of ~/.ssh/config. */
+  readonly sshConfigFile?: string;
+}
+
+type Open = (url: URL, options: TargetOptions) => PushTarget | Promise<PushTarget>;
+
+const KINDS: Readonly<Record<string, Open>> = {
+  'file:': (url) => folderTarget(fileURLToPath(url)),
+  'sftp:': openSftp,
+};
+
+/** The forms of TARGET, for messages and help. */
+export const TARGET_FORMS = 'FOLDER, file:///FOLDER, sftp://[USER@]HOST[:PORT]/PATH';
+
+/** Throws `usage.push-target` for what is none of these. */
+export async function openTarget(text: string, options: TargetOptions): Promise<PushTarget> {
+  const scheme = /^([a-z][a-z0-9+.-]*:)(\/\/)?/i.exec(text)?.[1]?.toLowerCase();
+  if (scheme === undefined) return folderTarget(resolve(text));
+  const open = Object.hasOwn(KINDS, scheme) ? KINDS[scheme] : undefined;
+  if (open === undefined || !URL.canParse(text)) throw wrongTarget(text);
+  return open(new URL(text), options);
+}
+
+function openSftp(url: URL, { environment, sshConfigFile }: TargetOptions): PushTarget {
+  const path = decodeURIComponent(url.pathname);
+  const user = decodeURIComponent(url.username);
+  // Both become words of a command line.
+  const plain = /^[A-Za-z0-9_.][A-Za-z0-9_.@-]*$/;
+  if (url.password !== '')
+    throw new SlipwayError('usage.push-target', 'a password in a target ends up in logs and process lists', {
+      hint: 'use a key',
+    });
+  const host = url.hostname;
+  if ((user !== '' && !plain.test(user)) || !/^([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9a-fA-F:.]+\])$/.test(host))
+    throw wrongTarget(url.href);
+  // eslint-disable-next-line no-control-regex -- a line end would begin another command
+  if (path === '' || path === '/' || /[\0-\x1f]/.test(path)) throw wrongTarget(url.href);
+  return sftpTarget(url.href, {
+    user: user === '' ? undefined : user,
+    host,
+    port: url.port === '' ? undefined : Number(url.port),
+    path: path.startsWith('/~/') ? path.slice(3) : path,
+    configFile: sshConfigFile,
+    agentSocket: environment['SSH_AUTH_SOCK'],
+  });
+}
+
+function wrongTarget(text: string): SlipwayError {
+  return new SlipwayError('usage.push-target', `${text} is no target`, {
+    hint: `one of ${TARGET_FORMS}`,
+  });
+}
