@@ -30,7 +30,7 @@ export const PREPARE_STEPS: readonly Step<Preparation>[] = [
           'switch.running-uki',
           'the boot partition does not hold the UKI of the version that runs',
           {
-            hint: 'nothing is replaced while it is the only one: slip update scrub brings it back',
+            hint: 'nothing is replaced while it is the only one that runs: docs/recovery.md tells how to put it back',
           },
         );
       context.keep = entry.path;
