@@ -15,8 +15,8 @@ export const FEW: Life = [
   'prepare.zero-superblock',
   'random',
   'install.write',
-  'switch.sync-name',
   'switch.rename',
+  'switch.sync-place',
   'confirm.rename',
 ];
 
