@@ -30,7 +30,7 @@ export async function removeAllBut(esp: Esp, kept: readonly string[]): Promise<v
       if (kind === 'file') keep.set(join(directory, name), { sizeBytes });
   for (const { directory, entry } of found) {
     const path = join(directory, entry.name);
-    if (!(await hasContentOf(esp, path, entry.sizeBytes, keep))) await esp.remove(path);
+    if (!(await hasContentOf(esp, path, entry.sizeBytes, keep))) await discard(esp, path, entry.sizeBytes);
     else if (directory === LINUX) await park(esp, path);
   }
 }
@@ -46,7 +46,19 @@ export async function vacate(esp: Esp, path: string, others: readonly string[]):
     }),
   );
   if (await hasContentOf(esp, path, size, keep)) await park(esp, path);
-  else await esp.remove(path);
+  else await discard(esp, path, size);
+}
+
+/**
+ * A name of several records may lie in two sectors: removed by halves, it is a short one without a counter, and the UKI behind it would be the newest
+ * good version. So a boot loader's file is emptied first, which is one record, and that made durable.
+ */
+async function discard(esp: Esp, path: string, sizeBytes: number): Promise<void> {
+  if (sizeBytes > 0 && path.toLowerCase().startsWith(`${LINUX.toLowerCase()}/`)) {
+    await esp.write(path, new Uint8Array(0));
+    await esp.syncFile(path);
+  }
+  await esp.remove(path);
 }
 
 async function sizeOf(esp: Esp, path: string): Promise<number | undefined> {
