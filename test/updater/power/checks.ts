@@ -4,7 +4,7 @@ import type { UpdateRecord } from '../../../updater/device/switch/record-content
 import { loaderState, LOADERS, readMenu, startMachine, Violation } from './firmware.ts';
 import type { Medium, Random } from './medium.ts';
 import { recordBytes } from './simulated-disk.ts';
-import { rootIn, type World } from './world.ts';
+import { knownVersions, rootIn, type World } from './world.ts';
 
 /** The same machine, with this on its disk. */
 export function withMedium(world: World, medium: Medium): World {
@@ -14,6 +14,7 @@ export function withMedium(world: World, medium: Medium): World {
 /** `world` is at rest: nothing of it is pending. It is not changed. Throws Violation. */
 export async function checkWorld(world: World, random: Random): Promise<void> {
   checkMenu(world);
+  checkSlots(world);
   for (const path of LOADERS)
     if (loaderState(world, path) === 'garbage')
       throw new Violation(`the boot loader ${path} is half-written`);
@@ -29,6 +30,14 @@ export async function checkWorld(world: World, random: Random): Promise<void> {
     throw new Violation(`${running.version} runs without a counter, and has never proven itself`);
   if (next !== undefined && first !== next)
     throw new Violation(`${next} was to be started next, and it was ${first}`);
+}
+
+/** A superblock is in a slot only when all of its content is. */
+function checkSlots(world: World): void {
+  for (const slot of ['a', 'b'] as const)
+    for (const version of knownVersions())
+      if (rootIn(world, slot, version) === 'torn')
+        throw new Violation(`slot ${slot} says that it holds ${version}, and holds a part of it`);
 }
 
 /** Whatever is on the menu and whole has a root; whatever is counted is remembered. */

@@ -113,7 +113,9 @@ async function recover(
           .filter((path) => !/\/(PARKED\.\d+|(UKI|LOADER)\.NEW)$/.test(path));
         if (shared.length > 1) throw new Violation(`${shared.join(', ')} share clusters in the end`);
         if ((await machine.running()).version !== NEWEST)
-          throw new Violation(`${NEWEST} does not run in the end`);
+          throw new Violation(
+            `${NEWEST} does not run in the end; the firmware sees ${(espOf(world).list('EFI/Linux') ?? []).map(({ name }) => name).join(', ')}`,
+          );
       });
       return;
     } catch (error) {

@@ -27,6 +27,8 @@ export interface Boot {
   readonly running: RunningVersion;
   /** What was tried before anything else. */
   readonly first: string;
+  /** A version that could not open its root, and asked for this one. */
+  readonly fallbackFrom: string | undefined;
 }
 
 const MOST_STARTS = 12;
@@ -55,12 +57,21 @@ export async function startMachine(
     }
     if (!entry.whole) throw new Violation(`a UKI that is not whole is started: ${entry.name}`);
     if (world.behaviour[entry.version] === 'panics') continue;
+    if (world.behaviour[entry.version] === 'rootless') {
+      askForOther(world, entry.version);
+      continue;
+    }
     const slot = slotOf(world, entry.version);
+    const fallbackFrom = readText(world, 'SlipwayFallback', VENDORS.slipway);
     setVolatile(world, loader, entry.tries === undefined ? undefined : name);
     const rootHash = rootHashOf(entry.version);
     const { version } = entry;
     const trial = entry.tries !== undefined;
-    return { first, running: { image: IMAGE, version, architecture: 'amd64', rootHash, slot, trial } };
+    return {
+      first,
+      fallbackFrom,
+      running: { image: IMAGE, version, architecture: 'amd64', rootHash, slot, trial },
+    };
   }
   throw new Violation(`nothing comes up in ${MOST_STARTS} starts`);
 }
@@ -136,8 +147,12 @@ async function renameCounted(
 ): Promise<void> {
   const shape = fatShape(world.clusters);
   const fat = { medium: world.medium, shape, nextFree: 3 + Math.floor(random() * world.clusters) };
+  flushSectors(world.medium, [...world.medium.pending.keys()]);
   renameByFirmware(fat, `EFI/Linux/${from}`, `EFI/Linux/${to}`);
+  // EDK II writes neighbouring sectors of its cache in one request. Torn in two, the name could lose its counter, which no protocol of ours can help.
+  world.medium.together = true;
   await tick(`systemd-boot renames ${from}`);
+  world.medium.together = false;
   flushSectors(world.medium, [...world.medium.pending.keys()]);
 }
 
@@ -151,12 +166,25 @@ function slotOf(world: World, version: string): SlotName {
   throw new Violation(`${version} is started, and no slot holds its root`);
 }
 
+/** /init that cannot open its root (host/boot/failure): once. */
+function askForOther(world: World, version: string): void {
+  if (readText(world, 'SlipwayFallback', VENDORS.slipway) !== undefined) return;
+  const other = readMenu(world).find((entry) => entry.version !== version);
+  if (other === undefined) return;
+  const text = (value: string): Uint8Array => Buffer.from(`${value}\0`, 'utf16le');
+  world.variables = new Map([
+    ...world.variables,
+    [`SlipwayFallback-${VENDORS.slipway}`, text(version)],
+    [`LoaderEntryOneShot-${VENDORS.loader}`, text(other.name)],
+  ]);
+}
+
 /** What systemd-boot tells, and what the machine's first programs take away (host/boot/background). */
 function setVolatile(world: World, loader: string, counted: string | undefined): void {
-  remove(
-    world,
-    ['OneShot', 'Preferred', 'Default'].map((name) => `LoaderEntry${name}-${VENDORS.loader}`),
-  );
+  remove(world, [
+    ...['OneShot', 'Preferred', 'Default'].map((name) => `LoaderEntry${name}-${VENDORS.loader}`),
+    `SlipwayFallback-${VENDORS.slipway}`,
+  ]);
   const variables = new Map(world.variables);
   const set = (name: string, text: string): void =>
     void variables.set(`${name}-${VENDORS.loader}`, Buffer.from(`${text}\0`, 'utf16le'));

@@ -31,7 +31,10 @@ async function bad(machine: Machine): Promise<void> {
   await expectRunning(machine, '1.2.0');
 }
 
-const two = { version: '1.0.0', before: '0.9.0' } as const;
+/** A directory in EFI/Linux, which is nobody's business, makes the names behind it lie in two sectors: here those of the last renaming of a trial. */
+const crowd = 'EFI/Linux/a directory that somebody has made here, with a long name.d/file.txt';
+const larger = `${crowd.slice(0, 40)} and then another forty letters, or so..${crowd.slice(40)}`;
+const two = { version: '1.0.0', before: '0.9.0', files: { [crowd]: new Uint8Array(1) } } as const;
 const stray = Buffer.from('chain of clusters'.padEnd(5000));
 
 export const LIVES = {
@@ -45,6 +48,11 @@ export const LIVES = {
   panics: {
     name: 'a version whose kernel panics, then a good one',
     start: { ...two, behaviour: { '1.1.0': 'panics' } },
+    play: bad,
+  },
+  rootless: {
+    name: 'a version that cannot open its root, then a good one',
+    start: { ...two, behaviour: { '1.1.0': 'rootless' } },
     play: bad,
   },
   rollback: {
@@ -101,6 +109,11 @@ export const LIVES = {
       await machine.update('1.3.0');
       await expectRunning(machine, '1.3.0');
     },
+  },
+  crowded: {
+    name: 'a directory in which the new name lies in two sectors',
+    start: { version: '1.0.0', before: '0.9.0', files: { [larger]: new Uint8Array(1) } },
+    play: good,
   },
   strays: {
     name: 'an ESP with what a file system check left, and with names that nobody knows',

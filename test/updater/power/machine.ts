@@ -96,9 +96,11 @@ export function startUp(world: World, { protocol, tick, random }: MachineOptions
   const up = async (): Promise<RunningVersion> => {
     if (boot !== undefined) return boot.running;
     const started = await startMachine(world, tick, random);
-    const { running } = started;
-    promise(running.trial ? undefined : running.version);
-    await reconcile(disk, { running, nowSeconds: NOW, fallbackFrom: undefined }, protocol.reconcile);
+    const { running, fallbackFrom } = started;
+    const next = running.trial ? undefined : running.version;
+    promise(fallbackFrom === undefined ? next : undefined);
+    await reconcile(disk, { running, nowSeconds: NOW, fallbackFrom }, protocol.reconcile);
+    promise(next);
     const record = await loadRecord(disk);
     note({ failed: new Set(record.failed.map(({ version }) => version)) });
     boot = started;
@@ -159,6 +161,7 @@ export function startUp(world: World, { protocol, tick, random }: MachineOptions
           promise(undefined);
           await switchTo(disk, running, release, { interfaces: [] }, NOW, protocol.switch);
           promise(version);
+          await tick('the switch is done');
           break;
         case 'restart':
           return;
@@ -176,6 +179,7 @@ export function startUp(world: World, { protocol, tick, random }: MachineOptions
         throw new Violation(`${version} is not good, and the machine stays: ${outcome.why}`);
       note({ failed: new Set([...world.ledger.failed, version]) });
       promise(before);
+      await tick('the trial is given up');
       restart();
       return;
     }
@@ -188,6 +192,7 @@ export function startUp(world: World, { protocol, tick, random }: MachineOptions
       failed: new Set([...world.ledger.failed].filter((failed) => failed !== version)),
     });
     promise(version);
+    await tick('the version is confirmed');
     const { trial, committed } = await loadRecord(disk);
     if (trial !== null || committed?.version !== version)
       throw new Violation(`${version} was confirmed, and the record does not say so`);
@@ -229,6 +234,7 @@ export function startUp(world: World, { protocol, tick, random }: MachineOptions
       const version = await rollback(disk, running, 'by hand', NOW, protocol.rollback);
       note({ failed: new Set([...world.ledger.failed, running.version]), mayRun: new Set([version]) });
       promise(version);
+      await tick('the rollback is done');
       restart();
       const now = await up();
       if (now.version !== version)
@@ -239,6 +245,7 @@ export function startUp(world: World, { protocol, tick, random }: MachineOptions
       if (!running.trial) throw new Violation('there is no trial');
       await retry(disk, running, protocol.retry);
       promise(running.version);
+      await tick('the try is given back');
       restart();
     },
     updateLoader: async (version) => {

@@ -12,6 +12,8 @@ export interface Medium {
   readonly pending: Map<number, Uint8Array[]>;
   /** What a buffer holds without the places and lengths of files that the kernel keeps in inodes and has not put into it yet. */
   readonly withoutInodes: Map<number, Uint8Array>;
+  /** What is pending is one write request: all or nothing of it lands. */
+  together?: boolean;
 }
 
 export type Random = () => number;
@@ -25,6 +27,7 @@ export function copyMedium(medium: Medium): Medium {
     durable: new Map(medium.durable),
     pending: new Map([...medium.pending].map(([sector, versions]) => [sector, [...versions]])),
     withoutInodes: new Map(medium.withoutInodes),
+    together: medium.together ?? false,
   };
 }
 
@@ -82,8 +85,11 @@ export function writeAllInodes(medium: Medium): void {
 /** `choose` says which version of a sector lands: 0 for what was durable before, else counted from 1. */
 export function landed(medium: Medium, choose: (sector: number, versions: number) => number): Medium {
   const durable = new Map(medium.durable);
+  let shared: boolean | undefined;
   for (const [sector, versions] of medium.pending) {
-    const choice = choose(sector, versions.length);
+    const own = choose(sector, versions.length);
+    shared ??= own > 0;
+    const choice = medium.together === true ? (shared ? versions.length : 0) : own;
     if (choice > 0) durable.set(sector, versions[choice - 1]!);
   }
   return { durable, pending: new Map(), withoutInodes: new Map() };

@@ -43,7 +43,8 @@ export function simulatedDisk(
   const mounted = (): Vfat => ({
     medium: world.medium,
     shape: fatShape(world.clusters),
-    nextFree: 3 + Math.floor(random() * world.clusters),
+    // Where vfat goes on is chance; where it begins anew, what was freed last is taken first.
+    nextFree: random() < 0.5 ? 3 : 3 + Math.floor(random() * world.clusters),
   });
   let fat = mounted();
   const attempt = <T>(body: () => T): T => {

@@ -14,7 +14,7 @@ import {
   writeAllInodes,
   type Medium,
 } from './medium.ts';
-import { appendFile, createFile, formatFat, makeDirectory, type Vfat } from './vfat.ts';
+import { appendFile, createFile, formatFat, makeDirectory, removeFile, type Vfat } from './vfat.ts';
 
 export interface World {
   medium: Medium;
@@ -30,7 +30,7 @@ export interface World {
 }
 
 /** What is wrong with a version; nothing, where it is not named. */
-export type Behaviour = Readonly<Record<string, 'panics' | 'unhealthy'>>;
+export type Behaviour = Readonly<Record<string, 'panics' | 'unhealthy' | 'rootless'>>;
 
 /** What must hold of every medium from here on, whatever is cut. */
 export interface Ledger {
@@ -132,6 +132,11 @@ export function rootIn(world: World, slot: SlotName, version: string): 'whole' |
   return isWhole ? 'whole' : 'torn';
 }
 
+/** Versions that have been made, and so may lie in a slot. */
+export function knownVersions(): readonly string[] {
+  return [...manifests.keys()];
+}
+
 export interface Start {
   /** Committed, in slot A, and what runs. */
   readonly version: string;
@@ -158,6 +163,10 @@ export function makeWorld(start: Start): World {
     ...(before === undefined ? {} : { [`EFI/Linux/${IMAGE}_${before}.efi`]: ukiContent(before) }),
   };
   for (const [path, bytes] of Object.entries(files)) putFile(fat, path, bytes);
+  // A directory that was longer once: no end mark comes before a name that a later cut tears (docs/recovery.md, what stays uncovered).
+  const worn = Array.from({ length: 12 }, (_, index) => `EFI/Linux/of an earlier time ${index}.txt`);
+  for (const path of worn) putFile(fat, path, new Uint8Array(0));
+  for (const path of worn) removeFile(fat, path);
   putRoot(medium, 'a', version);
   if (before !== undefined) putRoot(medium, 'b', before);
   writeAllInodes(medium);
