@@ -1,0 +1,95 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Machine } from '../../../lab/machine.ts';
+import { ssh as sshRun, type SshAccess } from '../../../lab/ssh.ts';
+import { HEALTHY_LIMIT_MS, slipStatus, ssh, sshAccess, startTestMachine } from '../machine.ts';
+import { openTestRepository, type TestRepository } from './repository.ts';
+import { rotRoot } from './rot.ts';
+import { buildVersion, UPDATE_WORK, type BuiltVersion } from './versions.ts';
+
+/** Four starts of a machine. */
+const FULL = process.env['SLIPWAY_TEST_FULL'] === '1';
+const LIMIT_MS = 4 * HEALTHY_LIMIT_MS;
+const OVERLAY = join(UPDATE_WORK, 'rot.qcow2');
+const VARIABLES = join(UPDATE_WORK, 'rot.variables');
+
+/** Nothing counts the starts of a version that was good once. */
+describe.runIf(FULL)('a committed version that rots', { timeout: LIMIT_MS }, () => {
+  let first: BuiltVersion;
+  let repository: TestRepository;
+  let machine: Machine;
+  let access: SshAccess;
+
+  beforeAll(async () => {
+    await forget();
+    first = await buildVersion('2.30.0');
+    repository = await openTestRepository('rot');
+    await repository.publish(first);
+    await start();
+    await machine.waitForReport('healthy', HEALTHY_LIMIT_MS);
+    access = await sshAccess(machine, first.user);
+    await ssh(access, `slip update config url ${repository.guestUrl}`);
+  }, LIMIT_MS);
+
+  afterAll(async () => {
+    await machine.close();
+    await repository.close();
+    await forget();
+  });
+
+  test('the root: /init asks for the version from before, which reports it; the next good one is installed', async () => {
+    await update(await buildVersion('2.31.0'), 'b');
+    await machine.close();
+    await rotRoot(OVERLAY, first.disk, 'b');
+    await start();
+    await machine.waitForConsole(/CANNOT BOOT updating 2\.31\.0/, HEALTHY_LIMIT_MS);
+    await cameBackTo('2.30.0');
+    await expect
+      .poll(async () => (await slipStatus(access)).update?.failed, {
+        timeout: HEALTHY_LIMIT_MS,
+        interval: 2000,
+      })
+      .toMatchObject([{ version: '2.31.0', reason: 'it could not open its root' }]);
+    expect(JSON.parse(await ssh(access, 'slip update apply --json'))).toMatchObject({
+      outcome: 'up-to-date',
+    });
+    await update(await buildVersion('2.32.0'), 'b');
+  });
+
+  async function start(): Promise<void> {
+    machine = await startTestMachine({
+      name: 'rot',
+      disk: first.disk,
+      diskSizeBytes: first.machineDiskBytes,
+      overlay: OVERLAY,
+      variableStore: VARIABLES,
+      memoryMiB: 512,
+    });
+  }
+
+  async function cameBackTo(version: string): Promise<void> {
+    const { status } = await machine.waitForReport('healthy', 2 * HEALTHY_LIMIT_MS);
+    expect(status.image.version).toBe(version);
+    access = await sshAccess(machine, first.user);
+  }
+
+  async function update(version: BuiltVersion, slot: 'a' | 'b'): Promise<void> {
+    await repository.publish(version);
+    const seen = machine.events.length;
+    void sshRun(access, 'slip update apply --json', { timeoutMs: LIMIT_MS }).catch(() => undefined);
+    await machine.waitForEvent('RESET', LIMIT_MS, seen);
+    const { status } = await machine.waitForReport('healthy', HEALTHY_LIMIT_MS);
+    expect(status).toMatchObject({ slot, image: { version: version.version } });
+    await expect
+      .poll(() => ssh(access, 'slip update status --json').then(JSON.parse, String), {
+        timeout: HEALTHY_LIMIT_MS,
+        interval: 2000,
+      })
+      .toMatchObject({ state: 'idle', committed: { version: version.version } });
+  }
+});
+
+async function forget(): Promise<void> {
+  for (const file of [OVERLAY, VARIABLES]) await rm(file, { force: true });
+}
