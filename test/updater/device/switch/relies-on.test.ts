@@ -11,7 +11,9 @@ test.each(locks)(
   'failure 17: %s has a boot loader that counts tries, and was seen doing so',
   async (name) => {
     const lock = await readLock(join('images', name));
-    const version = [...(lock?.tools ?? []), ...(lock?.packages ?? [])].find((entry) => entry.name === 'systemd-boot-efi')?.version ?? '0';
+    const version =
+      [...(lock?.tools ?? []), ...(lock?.packages ?? [])].find((entry) => entry.name === 'systemd-boot-efi')
+        ?.version ?? '0';
     // Below, it stops at a UKI that cannot be loaded (decisions.md 1); test/boot/loader.test.ts boots this very one.
     expect(compareVersions(version, '262'), version).toBeGreaterThanOrEqual(0);
   },
