@@ -10,7 +10,7 @@ import { makeWorld } from './world.ts';
 const FULL = process.env['SLIPWAY_TEST_FULL'] === '1';
 const EXTENTS = FULL
   ? [1, 2, 3, 4].map((seed) => ({ seed, landings: 60, recoverEvery: 3 }))
-  : [{ seed: 7, landings: 10, recoverEvery: 20 }];
+  : [{ seed: 7, landings: 10, recoverEvery: 40 }];
 
 describe('wherever the power is cut, the old or the new version comes up, whole, and the next update is committed:', () => {
   test.each(Object.values<Life>(LIVES).map((life) => [life.name, life] as const))(
@@ -23,7 +23,7 @@ describe('wherever the power is cut, the old or the new version comes up, whole,
         recoveries += explored.recoveries;
       }
       expect(disks).toBeGreaterThan(100);
-      expect(recoveries).toBeGreaterThan(5);
+      expect(recoveries).toBeGreaterThan(2);
     },
     600_000,
   );
