@@ -17,10 +17,11 @@ type Open = (url: URL, options: TargetOptions) => PushTarget | Promise<PushTarge
 const KINDS: Readonly<Record<string, Open>> = {
   'file:': (url) => folderTarget(fileURLToPath(url)),
   'sftp:': openSftp,
+  's3:': openS3,
 };
 
 /** The forms of TARGET, for messages and help. */
-export const TARGET_FORMS = 'FOLDER, file:///FOLDER, sftp://[USER@]HOST[:PORT]/PATH';
+export const TARGET_FORMS = 'FOLDER, file:///FOLDER, sftp://[USER@]HOST[:PORT]/PATH, s3://BUCKET[/PREFIX]';
 
 /** Throws `usage.push-target` for what is none of these. */
 export async function openTarget(text: string, options: TargetOptions): Promise<PushTarget> {
@@ -53,6 +54,30 @@ function openSftp(url: URL, { environment, sshConfigFile }: TargetOptions): Push
     configFile: sshConfigFile,
     agentSocket: environment['SSH_AUTH_SOCK'],
   });
+}
+
+async function openS3(url: URL, { environment }: TargetOptions): Promise<PushTarget> {
+  const needed = (name: string): string => {
+    const value = environment[name];
+    if (value !== undefined && value !== '') return value;
+    throw new SlipwayError('push.credentials', `${name} is not set`, {
+      hint: 'for s3: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_REGION and AWS_ENDPOINT_URL where the store needs them',
+    });
+  };
+  const bucket = url.hostname;
+  const prefix = decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, '');
+  if (!/^[a-z0-9][a-z0-9.-]{1,62}$/.test(bucket)) throw wrongTarget(url.href);
+  const place = {
+    bucket,
+    endpoint: environment['AWS_ENDPOINT_URL_S3'] ?? environment['AWS_ENDPOINT_URL'],
+    region: environment['AWS_REGION'] ?? environment['AWS_DEFAULT_REGION'] ?? 'us-east-1',
+    accessKeyId: needed('AWS_ACCESS_KEY_ID'),
+    secretAccessKey: needed('AWS_SECRET_ACCESS_KEY'),
+    sessionToken: environment['AWS_SESSION_TOKEN'],
+  };
+  const { s3Requests } = await import('./s3-request.ts');
+  const { s3Target } = await import('./s3.ts');
+  return s3Target(url.href, s3Requests(place), prefix === '' ? '' : `${prefix}/`);
 }
 
 function wrongTarget(text: string): SlipwayError {

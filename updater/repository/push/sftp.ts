@@ -157,9 +157,9 @@ function watch(files: readonly LocalFile[], done: (file: LocalFile) => void): (t
   };
 }
 
-/** `-rw-r--r--    ? 1000     1000          123 Nov 22 04:22 name` */
+/** `-rw-r--r--    ? user     group         123 Nov 22 04:22 name`: made by our sftp, whatever the server is. */
 function parseListing(text: string): ReadonlyMap<string, number> {
-  const lines = text.matchAll(/^-\S+\s+\S+\s+\d+\s+\d+\s+(\d+)\s.*\s(\S+)$/gm);
+  const lines = text.matchAll(/^-\S+\s.*\s(\d+) +[A-Z][a-z]{2} +\d+ +[\d:]+ (\S+)$/gm);
   return new Map(Array.from(lines, ([, sizeBytes, name]) => [name ?? '', Number(sizeBytes)]));
 }
 

@@ -60,14 +60,16 @@ async function republish(directory: string, keys: TufKeys, added: Added | undefi
   await publish(files, state, keys, added === undefined ? {} : { targets });
 }
 
-/** Name -> bytes of what a folder holds, without the publisher's own. */
-export async function contents(folder: string): Promise<ReadonlyMap<string, Buffer>> {
+/** Name -> digest of what a folder holds, without the publisher's own. */
+export async function contents(folder: string): Promise<ReadonlyMap<string, string>> {
   const names = (await readdir(folder)).filter((name) => name !== '.slipway' && name !== 'NOTES').sort();
   return new Map(
-    await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name))] as const)),
+    await Promise.all(
+      names.map(async (name) => [name, sha256Of(await readFile(join(folder, name)))] as const),
+    ),
   );
 }
 
-function sha256Of(bytes: Uint8Array): string {
+export function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
