@@ -168,7 +168,10 @@ async function startAuthority(folder: string): Promise<Authority> {
     realm: `http://127.0.0.1:${port}/token`,
     certificate,
     token: (repository) => signToken(privateKey, der, repository, ['pull', 'push']),
-    stop: () => new Promise((resolve) => server.close(() => resolve())),
+    stop: () => {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
   };
 }
 

@@ -112,6 +112,9 @@ async function serve(repository: Simulator): Promise<{ base: string; close: () =
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   return {
     base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: () => new Promise((resolve) => void server.close(() => resolve())),
+    close: () => {
+      server.closeAllConnections();
+      return new Promise((resolve) => void server.close(() => resolve()));
+    },
   };
 }
