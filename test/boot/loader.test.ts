@@ -35,7 +35,8 @@ describe('a bad new version that is being tried, beside a good one', { timeout: 
 
   const signed = async (uki: Uint8Array): Promise<Uint8Array> => signPe(uki, (await testKeys()).uki);
 
-  test.each([
+  // Side by side: the oversized one only waits.
+  test.concurrent.each([
     {
       kind: 'truncated',
       tries: 3,
