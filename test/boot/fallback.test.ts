@@ -60,7 +60,7 @@ describe('a version that cannot open its root', { timeout: LIMIT_MS }, () => {
       await withMachine({ name: 'trial', disk }, async (machine) => {
         await machine.waitForReport('healthy', HEALTHY_LIMIT_MS);
         const access = await sshAccess(machine, source.user);
-        expect((await ssh(access, 'slip shell cat /run/slipway/boot/trial')).trim()).toBe('1');
+        // By now it may have proven itself, and be no trial any more; how its root was opened stays.
         expect(await ssh(access, 'slip shell dmsetup table root')).toMatch(/panic_on_corruption/);
       });
     }));
