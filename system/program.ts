@@ -1,4 +1,5 @@
 /** Programs of the machine for one-shot code: run to the end, or read from as they write. Argv arrays, never a shell. */
+import { concatenate } from './bytes.ts';
 import type { System } from './system.ts';
 
 export interface ProgramResult {
@@ -44,7 +45,7 @@ export async function runProgram(
     await program.end();
     throw new Error(`${argv[0] ?? ''} printed more than ${limitBytes} bytes`);
   }
-  return { code: await program.exited, stdout: concatenate(chunks, total) };
+  return { code: await program.exited, stdout: concatenate(chunks) };
 }
 
 /** Starts it; its output is read as it comes. */
@@ -89,14 +90,4 @@ export function startProgram(
     },
     exited,
   };
-}
-
-function concatenate(chunks: readonly Uint8Array[], total: number): Uint8Array {
-  const bytes = new Uint8Array(total);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return bytes;
 }

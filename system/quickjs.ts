@@ -4,6 +4,7 @@
  */
 import * as osModule from 'os';
 import * as std from 'std';
+import { concatenate } from './bytes.ts';
 import type { FileStatus, OpenOptions, SpawnOptions, System } from './system.ts';
 import { decodeUtf8, encodeUtf8 } from './utf8.ts';
 
@@ -104,25 +105,14 @@ export function createQuickJsSystem(): System {
     const fd = os.open(path, 0);
     if (fd < 0) return undefined;
     const chunks: Uint8Array[] = [];
-    let total = 0;
     let count: number;
     do {
       const chunk = new Uint8Array(16384);
       count = os.read(fd, chunk.buffer, 0, chunk.length);
-      if (count > 0) {
-        chunks.push(chunk.subarray(0, count));
-        total += count;
-      }
+      if (count > 0) chunks.push(chunk.subarray(0, count));
     } while (count > 0);
     os.close(fd);
-    if (count < 0) return undefined;
-    const bytes = new Uint8Array(total);
-    let offset = 0;
-    for (const chunk of chunks) {
-      bytes.set(chunk, offset);
-      offset += chunk.length;
-    }
-    return bytes;
+    return count < 0 ? undefined : concatenate(chunks);
   }
 
   function writeAll(fd: number, bytes: Uint8Array): boolean {

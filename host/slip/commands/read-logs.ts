@@ -2,6 +2,7 @@
  * The other end of `slip logs`, on the host, started by slipd: reads what svlogd wrote, from the oldest file to `current`, and follows
  * through rotations without losing a line. Works on bytes: the runtime is slow with text.
  */
+import { concatenate } from '../../../system/bytes.ts';
 import type { Command } from '../command.ts';
 import type { System } from '../../../system/system.ts';
 
@@ -21,12 +22,12 @@ export const readLogsCommand: Command = {
   run: (system, { words }) => {
     const [directory = '', mode, since, tail, format] = words;
     const write = format === 'json' ? jsonWriter(system) : (bytes: Uint8Array) => writeAll(system, bytes);
-    let held = since === '-' ? concat([]) : undefined;
+    let held = since === '-' ? concatenate([]) : undefined;
     const put = (bytes: Uint8Array): void => {
       if (held !== undefined) return write(bytes);
       const from = firstSince(system, bytes, since!);
       if (from === undefined) return;
-      held = concat([]);
+      held = concatenate([]);
       write(bytes.subarray(from));
     };
     const last = tail === '-' ? undefined : Number(tail);
@@ -39,7 +40,7 @@ export const readLogsCommand: Command = {
     const path = `${directory}/current`;
     let fd = system.open(path, { access: 'read' });
     drain(system, fd, before, 'keep');
-    if (last !== undefined) put(lastLines(concat(collected), last));
+    if (last !== undefined) put(lastLines(concatenate(collected), last));
     if (mode !== 'follow') return system.exit(0);
 
     const follow = (): void => {
@@ -117,14 +118,4 @@ function writeAll(system: System, bytes: Uint8Array): void {
     if (written === 'failed') return system.exit(0);
     if (written !== 'again') rest = rest.subarray(written);
   }
-}
-
-function concat(chunks: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let offset = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return all;
 }

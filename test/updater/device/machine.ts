@@ -2,6 +2,7 @@
  * A machine that runs `slip update` in tests: a real repository (in memory) and real metadata, the real switch protocol on a disk in memory; only what fills
  * the slot is left out, and the UKI is a text.
  */
+import { SETTINGS } from './settings.ts';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,23 +41,6 @@ import {
   ukiOf,
   type MemoryDisk,
 } from './switch/memory-disk.ts';
-
-export const SETTINGS: UpdateSettings = {
-  enabled: true,
-  url: 'http://updates.example',
-  mirrors: [],
-  channel: 'stable',
-  pollMs: 3_600_000,
-  download: 'auto',
-  reboot: null,
-  windows: [],
-  bandwidthBytesPerSecond: null,
-  metered: false,
-  fullDownloads: null,
-  proxy: null,
-  ca: null,
-  wave: 'normal',
-};
 
 export interface Outcome {
   readonly code: number;

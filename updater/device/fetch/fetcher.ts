@@ -1,5 +1,6 @@
 /** Fetches files of a repository: what is needed is streamed, never stored. */
 import { SlipwayError } from '../../../spec/error.ts';
+import { concatenate } from '../../../system/bytes.ts';
 import type { System } from '../../../system/system.ts';
 import {
   checkName,
@@ -110,13 +111,7 @@ async function readWhole(
       chunks.push(chunk);
       await mirrors.paced(chunk.length);
     }
-    const bytes = new Uint8Array(total);
-    let offset = 0;
-    for (const chunk of chunks) {
-      bytes.set(chunk, offset);
-      offset += chunk.length;
-    }
-    return bytes;
+    return concatenate(chunks);
   } finally {
     await connection.close();
   }

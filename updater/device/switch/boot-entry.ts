@@ -1,5 +1,6 @@
 /** A Boot#### variable that starts a loader from our ESP, for BootNext: once, and the firmware goes on as before (UEFI specification, 3.1.3 and 10.3.5). */
 import { SlipwayError } from '../../../spec/error.ts';
+import { concatenate } from '../../../system/bytes.ts';
 import type { System } from '../../../system/system.ts';
 import { VENDORS, type BootDisk } from './boot-disk.ts';
 import { utf16 } from './entries.ts';
@@ -101,11 +102,5 @@ function guidBytes(guid: string): Uint8Array {
 }
 
 function join(...parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return bytes;
+  return concatenate(parts);
 }

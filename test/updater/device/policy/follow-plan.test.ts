@@ -6,24 +6,9 @@ import { mayDownload } from '../../../../updater/device/policy/download.ts';
 import { mayReboot, planFollow, type FollowFacts } from '../../../../updater/device/policy/follow-plan.ts';
 import { nextPoll } from '../../../../updater/device/policy/poll-time.ts';
 import { parseWindows } from '../../../../updater/device/policy/window-text.ts';
+import { SETTINGS } from '../settings.ts';
 import type { ReleaseEntry } from '../../../../updater/release/document.ts';
 
-const SETTINGS: UpdateSettings = {
-  enabled: true,
-  url: 'http://updates.example',
-  mirrors: [],
-  channel: 'stable',
-  pollMs: 3_600_000,
-  download: 'auto',
-  reboot: null,
-  windows: [],
-  bandwidthBytesPerSecond: null,
-  metered: false,
-  fullDownloads: null,
-  proxy: null,
-  ca: null,
-  wave: 'normal',
-};
 const WINDOWS = parseWindows('mon 02:00-04:00') ?? [];
 const at = (text: string): number => Date.parse(text) / 1000;
 const MONDAY_NOON = at('2026-06-01T12:00:00Z');

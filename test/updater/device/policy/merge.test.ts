@@ -3,23 +3,9 @@ import { expect, test } from 'vitest';
 import type { UpdateSettings } from '../../../../spec/update.ts';
 import { formatLayer, mergeSettings, parseLayer } from '../../../../updater/device/policy/merge.ts';
 import { SETTINGS } from '../../../../updater/device/policy/settings.ts';
+import { SETTINGS as DEFAULTS } from '../settings.ts';
 
-const IMAGE: UpdateSettings = {
-  enabled: true,
-  url: 'http://updates.example/a',
-  mirrors: [],
-  channel: 'stable',
-  pollMs: 3_600_000,
-  download: 'auto',
-  reboot: null,
-  windows: [],
-  bandwidthBytesPerSecond: null,
-  metered: false,
-  fullDownloads: null,
-  proxy: null,
-  ca: null,
-  wave: 'normal',
-};
+const IMAGE: UpdateSettings = { ...DEFAULTS, url: 'http://updates.example/a' };
 
 test('the later wins, key by key, and each says where it comes from', () => {
   const merged = mergeSettings(IMAGE, [
