@@ -1,11 +1,11 @@
-// Rewrites spec/time-zones.ts from the time zone data of this machine: the rule that stands at the end of each file (RFC 9636, 3.3).
+// Rewrites spec/time-zone-table.ts from the time zone data of this machine: the rule that stands at the end of each file (RFC 9636, 3.3).
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 
 const ZONES = '/usr/share/zoneinfo';
-const target = join(fileURLToPath(new URL('..', import.meta.url)), 'spec/time-zones.ts');
+const target = join(fileURLToPath(new URL('..', import.meta.url)), 'spec/time-zone-table.ts');
 
 // The names of zone1970.tab and zone.tab are those that people know; links of old times are left out.
 const names = new Set(['UTC']);
@@ -42,34 +42,8 @@ const source = `/**
  *
  * Morocco's and Palestine's clocks follow Ramadan, which no such rule can say: their summer time is that of other years.
  */
-const ZONES: Readonly<Record<string, string>> = {
+export const ZONES: Readonly<Record<string, string>> = {
 ${rows.map(([rule, list]) => `${JSON.stringify(rule)}: ${JSON.stringify(withoutRepeatedAreas(list))},`).join('\n')}
 };
-
-/** The POSIX rule of a zone; \`undefined\` when no zone is called so. */
-export function zoneRule(name: string): string | undefined {
-  return zones().get(name);
-}
-
-/** All names. */
-export function zoneNames(): readonly string[] {
-  return [...zones().keys()];
-}
-
-let known: ReadonlyMap<string, string> | undefined;
-
-function zones(): ReadonlyMap<string, string> {
-  if (known !== undefined) return known;
-  const found = new Map<string, string>();
-  for (const [rule, names] of Object.entries(ZONES)) {
-    let area = '';
-    for (const name of names.split(' ')) {
-      const slash = name.lastIndexOf('/') + 1;
-      if (slash > 0 || name === 'UTC') area = name.slice(0, slash);
-      found.set(slash > 0 ? name : area + name, rule);
-    }
-  }
-  return (known = found);
-}
 `;
 writeFileSync(target, await format(source, { ...(await resolveConfig(target)), parser: 'typescript' }));

@@ -64,9 +64,7 @@ export async function rotateKey(
   keyId: string,
   options: RotateOptions,
 ): Promise<RotationResult> {
-  const keys = await loadTufKeys(keysDirectory, options);
-  const found = findKey(keys, keyId);
-  return replace(keys, found.role, [found.keyId], 1, options);
+  return replaceOne(keysDirectory, keyId, 1, options);
 }
 
 /** One key is trusted no more, and nothing takes its place; the role must have enough others. */
@@ -75,9 +73,7 @@ export async function dropKey(
   keyId: string,
   options: RotateOptions,
 ): Promise<RotationResult> {
-  const keys = await loadTufKeys(keysDirectory, options);
-  const found = findKey(keys, keyId);
-  return replace(keys, found.role, [found.keyId], 0, options);
+  return replaceOne(keysDirectory, keyId, 0, options);
 }
 
 /** A channel is no more: the next targets.json delegates nothing to it. */
@@ -96,6 +92,17 @@ export async function renewRoot(keysDirectory: string, options: RotateOptions): 
   const keys = await loadTufKeys(keysDirectory, options);
   const rootVersion = await writeRoot(keys, keys.root.roles, [], options);
   return { role: 'root', added: [], retired: [], rootVersion };
+}
+
+async function replaceOne(
+  keysDirectory: string,
+  keyId: string,
+  by: number,
+  options: RotateOptions,
+): Promise<RotationResult> {
+  const keys = await loadTufKeys(keysDirectory, options);
+  const found = findKey(keys, keyId);
+  return replace(keys, found.role, [found.keyId], by, options);
 }
 
 async function replace(

@@ -1,8 +1,8 @@
 /** A folder: a stick, a mounted share, a web server's own directory. */
-import { copyFile, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { publish, temporaryName, writeFileAtomic } from '../../../builder/cache/directory.ts';
-import { absent } from '../repository/files.ts';
+import { temporaryName, writeFileAtomic } from '../../../builder/cache/directory.ts';
+import { absent, adopt } from '../repository/files.ts';
 import { parseFileName } from '../repository/layout.ts';
 import type { LocalFile, PushTarget } from './target.ts';
 
@@ -40,14 +40,7 @@ async function copy({ path }: LocalFile, final: string): Promise<void> {
   const temporary = temporaryName(final);
   try {
     await copyFile(path, temporary);
-    const handle = await open(temporary, 'r+');
-    try {
-      await handle.chmod(0o644);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await publish(temporary, final);
+    await adopt(temporary, final);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;

@@ -25,18 +25,21 @@ export function repositoryFiles(directory: string): RepositoryFiles {
     read: async (name) => readFile(join(directory, name)).catch(absent),
     list: async () => (await readdir(directory)).sort(),
     write: (name, bytes) => writeFileAtomic(join(directory, name), bytes),
-    adopt: async (temporary, name) => {
-      const handle = await open(temporary, 'r+');
-      try {
-        await handle.chmod(0o644);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-      await publish(temporary, join(directory, name));
-    },
+    adopt: (temporary, name) => adopt(temporary, join(directory, name)),
     remove: (name) => rm(join(directory, name), { force: true }),
   };
+}
+
+/** Gives a finished file, which anybody may read, its final name in the same directory, durably. */
+export async function adopt(temporary: string, final: string): Promise<void> {
+  const handle = await open(temporary, 'r+');
+  try {
+    await handle.chmod(0o644);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await publish(temporary, final);
 }
 
 /** Writes a small file under its digest, unless it is there. */

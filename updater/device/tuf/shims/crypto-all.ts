@@ -4,7 +4,7 @@ import { ed25519 } from '@noble/curves/ed25519.js';
 import { p256, p384 } from '@noble/curves/nist.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes } from '@noble/hashes/utils.js';
-import { encodeUtf8 } from '../../../../system/utf8.ts';
+import { hashChain } from './hash.ts';
 import { parsePublicKey, toBigInt, type PublicKey } from './spki.ts';
 
 const HASHES = { sha256, sha384, sha512 };
@@ -16,16 +16,7 @@ interface VerifyKey {
 
 export default {
   createHash(algorithm: string) {
-    const hash = HASHES[hashName(algorithm)].create();
-    const chain = {
-      update: (data: Uint8Array | string) => {
-        hash.update(typeof data === 'string' ? encodeUtf8(data) : data);
-        return chain;
-      },
-      digest: (encoding?: 'hex') =>
-        encoding === 'hex' ? bytesToHex(hash.digest()) : Buffer.from(hash.digest()),
-    };
-    return chain;
+    return hashChain(HASHES[hashName(algorithm)].create());
   },
 
   createPublicKey: (options: { readonly key: Uint8Array } | string): PublicKey =>

@@ -2,8 +2,8 @@
 import './bigint.ts';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
-import { encodeUtf8 } from '../../../../system/utf8.ts';
+import { hexToBytes } from '@noble/hashes/utils.js';
+import { hashChain } from './hash.ts';
 
 interface PublicKey {
   readonly asymmetricKeyType: 'ed25519';
@@ -19,16 +19,7 @@ ed25519.Point.BASE.precompute(1);
 export default {
   createHash(algorithm: string) {
     if (algorithm !== 'sha256') throw new Error(`${algorithm} is not known`);
-    const hash = sha256.create();
-    const chain = {
-      update: (data: Uint8Array | string) => {
-        hash.update(typeof data === 'string' ? encodeUtf8(data) : data);
-        return chain;
-      },
-      digest: (encoding?: 'hex') =>
-        encoding === 'hex' ? bytesToHex(hash.digest()) : Buffer.from(hash.digest()),
-    };
-    return chain;
+    return hashChain(sha256.create());
   },
 
   createPublicKey(options: { readonly key: Uint8Array } | string): PublicKey {
