@@ -64,8 +64,10 @@ async function unpackLayer(
   const compressed = hashing();
   const uncompressed = hashing(LAYER_LIMITS.uncompressedBytes);
   const tar = extract();
+  // Before anything flows: tar-stream tells of an entry once, and whoever does not listen yet has lost it and all that follow.
+  const data = await open(join(directory, 'data'), 'wx');
   const source = createReadStream(layer.path);
-  const indexed = indexEntries(tar, join(directory, 'data'));
+  const indexed = indexEntries(tar, data);
   const steps =
     compression === 'gzip'
       ? pipeline(source, compressed.stream, createGunzip(), uncompressed.stream, tar)
@@ -114,10 +116,9 @@ async function unpackZstd(
 
 async function indexEntries(
   tar: ReturnType<typeof extract>,
-  dataPath: string,
+  data: FileHandle,
 ): Promise<readonly LayerEntry[]> {
   const entries: LayerEntry[] = [];
-  const data = await open(dataPath, 'wx');
   let offset = 0;
   try {
     for await (const member of tar as AsyncIterable<TarMember>) {
