@@ -24,6 +24,25 @@ function programPath(name: string): string {
   return join(slipwayRoot(), 'dist/host', name);
 }
 
+/** A bundled program with the chunks that it shares with others (scripts/bundle.mjs), each file once: they lie side by side. Throws `build.not-bundled`. */
+export async function readPrograms(names: readonly string[]): Promise<readonly ProgramFile[]> {
+  const files = new Map<string, string>();
+  const add = async (name: string): Promise<void> => {
+    if (files.has(name)) return;
+    const text = await readProgram(name);
+    files.set(name, text);
+    for (const [, chunk = ''] of text.matchAll(/\b(?:from|import)\s*"\.\/(lib-[A-Z0-9]+\.js)"/g))
+      await add(chunk);
+  };
+  for (const name of names) await add(name);
+  return [...files].map(([name, text]) => ({ name, text }));
+}
+
+export interface ProgramFile {
+  readonly name: string;
+  readonly text: string;
+}
+
 /** A bundled program as text. Throws `build.not-bundled`. */
 export async function readProgram(name: string): Promise<string> {
   const path = programPath(name);

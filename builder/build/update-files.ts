@@ -1,14 +1,16 @@
 /** What an image with `update:` holds: its settings, the root of trust, and the updater's programs. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { SlipwayError } from '../../spec/error.ts';
 import type { ImageDefinition } from '../../spec/image.ts';
+import { MACHINE_PATHS } from '../../spec/machine.ts';
 import { UPDATE_PATHS, type UpdateFile } from '../../spec/update.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { textFile } from '../tree/skeleton.ts';
-import { readProgram } from './programs.ts';
+import { readPrograms } from './programs.ts';
 
 const COMPONENT = 'slipway';
+const PROGRAMS = [UPDATE_PATHS.program, UPDATE_PATHS.poll, UPDATE_PATHS.switch].map((path) => basename(path));
 
 /** The public half of the update keys, in a keys directory: the newest TUF root. */
 export function updateRootPath(keysDirectory: string): string {
@@ -24,9 +26,9 @@ export async function updateFiles(image: ImageDefinition, keysDirectory: string)
     textFile(UPDATE_PATHS.config, `${JSON.stringify(config)}\n`, COMPONENT),
     textFile(UPDATE_PATHS.root, await readUpdateRoot(keysDirectory), COMPONENT),
     ...(caFile === undefined ? [] : [textFile(UPDATE_PATHS.ca, await readFile(caFile, 'utf8'), COMPONENT)]),
-    textFile(UPDATE_PATHS.program, await readProgram('update.js'), COMPONENT),
-    textFile(UPDATE_PATHS.poll, await readProgram('poll.js'), COMPONENT),
-    textFile(UPDATE_PATHS.switch, await readProgram('switch.js'), COMPONENT),
+    ...(await readPrograms(PROGRAMS)).map(({ name, text }) =>
+      textFile(`${MACHINE_PATHS.programs}/${name}`, text, COMPONENT),
+    ),
   ];
 }
 

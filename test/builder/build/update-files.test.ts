@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { updateFiles } from '../../../builder/build/update-files.ts';
+import type { TreeEntry } from '../../../builder/tree/entry.ts';
 import type { ImageDefinition } from '../../../spec/image.ts';
 import { loadImage } from '../../../spec/load.ts';
 import { scratchDirectory } from '../scratch.ts';
@@ -30,16 +31,30 @@ test('nothing for an image without update:', async () => {
 
 test('settings, root of trust and programs', async () => {
   const entries = await updateFiles(await image('name: a\nupdate: { channel: beta }\n'), keysWith(ROOT));
-  expect(entries.map(({ path }) => path)).toEqual([
+  const paths = entries.map(({ path }) => path);
+  expect(paths.filter((path) => !path.includes('/lib-'))).toEqual([
     '/usr/lib/slipway/update/config.json',
     '/usr/lib/slipway/update/root.json',
     '/usr/lib/slipway/update.js',
     '/usr/lib/slipway/poll.js',
     '/usr/lib/slipway/switch.js',
   ]);
-  const [config, root] = entries.map((entry) =>
-    entry.type === 'file' && entry.source.kind === 'bytes' ? Buffer.from(entry.source.bytes).toString() : '',
+  // What a program imports lies beside it, once.
+  const bytesOf = (entry: TreeEntry): Uint8Array =>
+    entry.type === 'file' && entry.source.kind === 'bytes' ? entry.source.bytes : Buffer.of();
+  const imports = entries.flatMap((entry) =>
+    [
+      ...Buffer.from(bytesOf(entry))
+        .toString()
+        .matchAll(/\b(?:from|import)\s*["']\.\/([^"']+)["']/g),
+    ].map(([, name]) => `/usr/lib/slipway/${name ?? ''}`),
   );
+  expect(new Set(imports)).toEqual(new Set(paths.filter((path) => path.includes('/lib-'))));
+  expect(imports.length).toBeGreaterThan(1);
+  expect(new Set(paths).size).toBe(paths.length);
+  // The goal for all that updates add to an image is 300 kB, slipd's part included.
+  expect(entries.reduce((sum, entry) => sum + bytesOf(entry).length, 0)).toBeLessThan(285_000);
+  const [config, root] = entries.map((entry) => Buffer.from(bytesOf(entry)).toString());
   expect(JSON.parse(config ?? '')).toMatchObject({ format: '1.0', settings: { channel: 'beta' } });
   expect(root).toBe(ROOT);
 });

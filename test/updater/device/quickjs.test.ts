@@ -37,3 +37,9 @@ test('update.js starts, helps, and says what is missing where there is no `updat
 test('poll.js asks for the updater where nothing tells it what to poll', async () => {
   expect((await run('dist/host/poll.js')).code).toBe(10);
 });
+
+test('switch.js says how it is used, with the chunk that it shares', async () => {
+  const { code, stderr } = await run('dist/host/switch.js');
+  expect(code).toBe(2);
+  expect(stderr).toContain('usage: boot | confirm');
+});
