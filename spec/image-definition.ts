@@ -4,6 +4,7 @@ import { fileEntries } from './file-entries.ts';
 import type { Architecture, ImageDefinition } from './image.ts';
 import { IMAGE_FILE_WORDS, type ImageLayers } from './image-layers.ts';
 import { imageSchema, type ImageInput } from './image-schema.ts';
+import { defineProvisioning } from './provisioning-definition.ts';
 import { pathFrom, type Reading } from './reading.ts';
 import { parseShape } from './shape.ts';
 import { withoutResets } from './service-file.ts';
@@ -38,6 +39,10 @@ export async function defineImage(
   const files = await fileEntries(reading, value.host.files, settings, ['host', 'files']);
   checkHostFiles(reading, layers, value);
   const update = value.update === undefined ? undefined : await defineUpdate(reading, settings, value.update);
+  const provisioning =
+    value.provisioning === undefined
+      ? undefined
+      : await defineProvisioning(reading, settings, value.provisioning, active.has('debug'));
   return {
     file: layers.file,
     name: value.name,
@@ -67,6 +72,7 @@ export async function defineImage(
     })),
     disk: { sectorSize: value.disk.sector_size, stateSizeBytes: value.disk.state_size },
     ...(update === undefined ? {} : { update }),
+    ...(provisioning === undefined ? {} : { provisioning }),
     inputs: value.inputs.map((input, index) =>
       /^https?:\/\//.test(input) ? input : pathFrom(positionAt(settings, ['inputs', index]), input).path,
     ),

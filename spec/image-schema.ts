@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { ALIGNMENT_BYTES } from './layout.ts';
 import { NAME, refuse } from './names.ts';
 import { fileSchema, packageSchema } from './package-schema.ts';
+import { provisioningSchema } from './provisioning-schema.ts';
 import { durationSchema, sizeSchema } from './quantities.ts';
 import { serviceSchema } from './service-schema.ts';
 import { updateSchema } from './update-schema.ts';
@@ -164,6 +165,11 @@ const settings = {
     .optional()
     .describe(
       'How the machine comes to newer versions. Without it the image holds no updater, and nothing updates it.',
+    ),
+  provisioning: provisioningSchema
+    .optional()
+    .describe(
+      'Where the machine hears what it is to be, and from whom. Without it the image holds no provisioner, and every machine is what the image says.',
     ),
   inputs: z
     .array(text.min(1))

@@ -1,3 +1,4 @@
+import type { ProvisioningPolicy } from './provisioning.ts';
 import type { ServiceDefinition } from './service.ts';
 import type { ImageUpdate } from './update.ts';
 
@@ -58,10 +59,18 @@ export interface ImageDefinition {
   readonly disk: { readonly sectorSize: 512 | 4096; readonly stateSizeBytes: number };
   /** Without it the machine has no updater. */
   readonly update?: ImageUpdate;
+  /** Without it the machine has no provisioner. */
+  readonly provisioning?: ImageProvisioning;
   readonly inputs: readonly string[];
   /** Profiles that were active when it was read; `debug` signs under the debug CA and adds a console shell. */
   readonly profiles: readonly string[];
   readonly services: readonly ServiceDefinition[];
   /** Every file that was read to make this, absolute, in reading order: the inputs of the stage cache. */
   readonly sources: readonly string[];
+}
+
+export interface ImageProvisioning {
+  readonly policy: ProvisioningPolicy;
+  /** The built-in configuration; path on the workstation. */
+  readonly userDataFile?: string;
 }

@@ -77,6 +77,8 @@ export interface MachineService {
    * over restarts. config.json names it as the root.
    */
   readonly writable: boolean;
+  /** Where its OCI bundle lies; `<containers>/<name>` unless told. */
+  readonly bundle?: string;
 }
 
 export interface MachineDescription {

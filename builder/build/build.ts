@@ -29,6 +29,7 @@ import { chosenModules } from './modules.ts';
 import { ownFilePaths } from '../own-files.ts';
 import { rootTree } from './root.ts';
 import { packagesServed } from './served.ts';
+import { provisioningFiles } from './provisioning-files.ts';
 import { updateFiles, updateRootPath } from './update-files.ts';
 
 export interface BuildOptions {
@@ -60,6 +61,7 @@ export async function buildImage(image: ImageDefinition, options: BuildOptions):
   const inputFiles = [...new Set([...image.sources, ...namedFiles(image)])];
   const definitionDigest = await contentDigest(inputFiles, image.file);
   const updater = await updateFiles(image, keys.directory);
+  const provisioner = await provisioningFiles(image);
   const updateRoot = updater.length === 0 ? [] : [updateRootPath(keys.directory)];
   const key = await buildKey([...inputFiles, ...updateRoot, ...ownFilePaths()], {
     definition,
@@ -77,7 +79,11 @@ export async function buildImage(image: ImageDefinition, options: BuildOptions):
   const inputs = await openInputs(image, lock, progress);
   const modules = await progress.step('modules', () => chosenModules(image, inputs));
   const root = await progress.step('compose', () =>
-    rootTree(image, inputs, [...moduleEntries(modules, modules.modules, 'modules'), ...updater]),
+    rootTree(image, inputs, [
+      ...moduleEntries(modules, modules.modules, 'modules'),
+      ...updater,
+      ...provisioner,
+    ]),
   );
   const identity = treeDigest(root.entries);
 
