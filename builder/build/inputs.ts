@@ -7,7 +7,7 @@ import { fetchPackages, type FetchContext } from '../debian/fetch.ts';
 import { findMirrors } from '../debian/mirror.ts';
 import { openPackage } from '../debian/package-content.ts';
 import type { LockedPackage, LockFile } from '../lock/lock-file.ts';
-import { parseSeccompProfile, type SeccompProfile } from '../oci/seccomp/profile.ts';
+import { parseSeccompProfile, type SeccompProfile } from '../../oci/seccomp/profile.ts';
 import type { Progress } from '../progress.ts';
 import { openToolbox, type Toolbox } from '../tools/toolbox.ts';
 import { indexPackages, type OpenedPackage, type PackageIndex } from '../tree/package-index.ts';

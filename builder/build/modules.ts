@@ -2,7 +2,7 @@
 import type { ImageDefinition } from '../../spec/image.ts';
 import { selectModules, type ModuleSet } from '../initrd/modules.ts';
 import { wantedModules } from '../initrd/module-choice.ts';
-import { hostNeeds } from '../oci/init.ts';
+import { hostNeeds } from '../../oci/init.ts';
 import type { BuildInputs } from './inputs.ts';
 
 export async function chosenModules(image: ImageDefinition, inputs: BuildInputs): Promise<ModuleSet> {

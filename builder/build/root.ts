@@ -1,7 +1,7 @@
 /** The whole root of an image as one list of entries: host, kernel modules, services. */
 import type { ImageDefinition } from '../../spec/image.ts';
 import { MACHINE_PATHS } from '../../spec/machine.ts';
-import type { HostPathType } from '../oci/root-entries.ts';
+import type { HostPathType } from '../../oci/root-entries.ts';
 import { emptyState } from '../state/empty.ts';
 import { deduplicate } from '../tree/deduplicate.ts';
 import type { TreeEntry } from '../tree/entry.ts';

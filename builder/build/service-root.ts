@@ -2,9 +2,9 @@
 import type { ImageDefinition } from '../../spec/image.ts';
 import { MACHINE_PATHS, type MachineService } from '../../spec/machine.ts';
 import type { ServiceDefinition } from '../../spec/service.ts';
-import { makeBundle } from '../oci/bundle.ts';
-import { configText } from '../oci/config-text.ts';
-import type { RootAddition, HostPathType } from '../oci/root-entries.ts';
+import { makeBundle } from '../../oci/bundle.ts';
+import { configText } from '../../oci/config-text.ts';
+import type { RootAddition, HostPathType } from '../../oci/root-entries.ts';
 import { rootView } from '../oci/root-view.ts';
 import { busyboxLinks } from '../tree/busybox.ts';
 import type { TreeEntry } from '../tree/entry.ts';

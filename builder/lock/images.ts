@@ -2,7 +2,7 @@
 import { dirname, relative } from 'node:path';
 import type { ImageDefinition } from '../../spec/image.ts';
 import { resolveImage } from '../oci/image.ts';
-import { parseReference } from '../oci/reference.ts';
+import { parseReference } from '../../oci/reference.ts';
 import type { LockedImage, LockFile } from './lock-file.ts';
 
 /** As the services name them (paths absolute), sorted. */

@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { publish, temporaryName } from '../cache/directory.ts';
 import { fetchPackages, objectName, objectPath, type FetchContext } from '../debian/fetch.ts';
 import { resolveImage } from '../oci/image.ts';
-import { parseIndexOrManifest } from '../oci/manifest.ts';
-import { parseReference } from '../oci/reference.ts';
+import { parseIndexOrManifest } from '../../oci/manifest.ts';
+import { parseReference } from '../../oci/reference.ts';
 import type { LockFile } from './lock-file.ts';
 
 export interface VendorResult {
@@ -52,7 +52,7 @@ async function imageObjects(lock: LockFile, context: FetchContext): Promise<read
     if (parseReference(reference).kind !== 'registry') continue;
     await resolveImage(reference, { architecture: lock.architecture, digest, inputs: context.inputs ?? [] });
     const manifest = objectPath(digest.replace('sha256:', ''));
-    const document = parseIndexOrManifest(await readFile(manifest), reference);
+    const document = parseIndexOrManifest(await readFile(manifest, 'utf8'), reference);
     if (document.kind !== 'manifest') throw new Error(`${reference} is locked as an index`);
     const parts = [document.manifest.config, ...document.manifest.layers].map((part) => part.digest);
     for (const part of [digest, ...parts]) objects.add(part.replace('sha256:', ''));

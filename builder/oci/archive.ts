@@ -10,7 +10,8 @@ import { SlipwayError } from '../../spec/error.ts';
 import type { Architecture } from '../../spec/image.ts';
 import { cachedDirectory } from '../cache/directory.ts';
 import { isDiskFull } from '../debian/disk-full.ts';
-import { parseImageConfig, sha256Digest } from './manifest.ts';
+import { parseImageConfig } from '../../oci/manifest.ts';
+import { sha256Digest } from './digest.ts';
 import { checkConfig, resolveParts, type ImageParts } from './source.ts';
 
 /** A member: the number of its file in the cache, or the member that it is a link to. */
@@ -74,7 +75,7 @@ async function dockerParts(
     throw new SlipwayError('oci.ambiguous', `${file} holds several images`, { hint: 'save one image alone' });
   }
   const bytes = await readFile(require(image.Config).path);
-  const config = parseImageConfig(bytes, file);
+  const config = parseImageConfig(bytes.toString('utf8'), file);
   checkConfig(config, image.Layers.length, architecture, file);
   const layers = image.Layers.map((name, place) => ({
     ...require(name),

@@ -5,10 +5,10 @@ import { diskFull, isDiskFull } from '../debian/disk-full.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { openArchive } from './archive.ts';
 import { flattenLayers } from './flatten.ts';
-import type { ImageConfig } from './image-config.ts';
+import type { ImageConfig } from '../../oci/image-config.ts';
 import { openLayer } from './layer.ts';
 import { openLayout } from './layout.ts';
-import { parseReference } from './reference.ts';
+import { parseReference } from '../../oci/reference.ts';
 import { openRegistryImage, type RegistryOptions } from './registry.ts';
 import type { ImageParts } from './source.ts';
 

@@ -1,6 +1,6 @@
 /** Requests to one repository of a registry: the token dance, redirects, time limits. */
 import { SlipwayError } from '../../spec/error.ts';
-import { isLoopback } from './reference.ts';
+import { isLoopback } from '../../oci/reference.ts';
 
 const TIMEOUT_MS = 30_000;
 const LATE = `nothing came for ${TIMEOUT_MS / 1000} s`;

@@ -8,8 +8,9 @@ import type { Architecture } from '../../spec/image.ts';
 import { publish, temporaryName, writeFileAtomic } from '../cache/directory.ts';
 import { objectName, objectPath } from '../debian/fetch.ts';
 import { download } from '../debian/download.ts';
-import { MAX_DOCUMENT_BYTES, MEDIA_TYPES, sha256Digest, type Descriptor } from './manifest.ts';
-import type { ImageReference } from './reference.ts';
+import { MAX_DOCUMENT_BYTES, MEDIA_TYPES, type Descriptor } from '../../oci/manifest.ts';
+import { sha256Digest } from './digest.ts';
+import type { ImageReference } from '../../oci/reference.ts';
 import { RegistrySession } from './registry-session.ts';
 import { resolveParts, type ImageParts } from './source.ts';
 

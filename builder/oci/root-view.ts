@@ -1,22 +1,20 @@
 /** Read-only lookups in a container's root file system that exists only as a list of entries. */
 import { readSync, openSync, closeSync } from 'node:fs';
 import { posix } from 'node:path';
+import type { RootView } from '../../oci/root-view.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 
-export interface RootView {
-  /** What stands at an absolute path once every symbolic link in it is followed; `undefined` when nothing does. */
+export interface EntryView extends RootView {
   resolve(path: string): TreeEntry | undefined;
   /** The same, its last component not followed. */
   lookup(path: string): TreeEntry | undefined;
-  /** A file's text; empty when there is none. */
-  text(path: string): string;
 }
 
 /** The kernel's own limit (path_resolution(7)). */
 const MAX_LINKS = 40;
 
 /** `entries`: absolute paths as the container sees them. A directory that only appears as a parent counts as one. */
-export function rootView(entries: readonly TreeEntry[]): RootView {
+export function rootView(entries: readonly TreeEntry[]): EntryView {
   const byPath = new Map<string, TreeEntry>();
   for (const entry of entries) byPath.set(entry.path, entry);
   for (const entry of entries) {

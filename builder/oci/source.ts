@@ -2,15 +2,15 @@
 import { readFile, stat } from 'node:fs/promises';
 import { SlipwayError } from '../../spec/error.ts';
 import type { Architecture } from '../../spec/image.ts';
-import type { ImageConfig } from './image-config.ts';
+import type { ImageConfig } from '../../oci/image-config.ts';
 import {
   MAX_DOCUMENT_BYTES,
   choosePlatform,
   parseImageConfig,
   parseIndexOrManifest,
-  sha256Digest,
   type Descriptor,
-} from './manifest.ts';
+} from '../../oci/manifest.ts';
+import { sha256Digest } from './digest.ts';
 
 export interface ImageLayer {
   /** The layer's tar, perhaps compressed. */
@@ -44,10 +44,10 @@ export async function resolveParts(
 ): Promise<ImageParts> {
   let bytes = top;
   for (let depth = 0; ; depth++) {
-    const document = parseIndexOrManifest(bytes, where);
+    const document = parseIndexOrManifest(textOf(bytes), where);
     if (document.kind === 'manifest') {
       const { manifest } = document;
-      const config = parseImageConfig(await readDocument(manifest.config, blob, where), where);
+      const config = parseImageConfig(textOf(await readDocument(manifest.config, blob, where)), where);
       checkConfig(config, manifest.layers.length, architecture, where);
       const layers: ImageLayer[] = [];
       for (const [place, layer] of manifest.layers.entries()) {
@@ -94,4 +94,8 @@ async function readDocument(descriptor: Descriptor, blob: BlobFile, where: strin
     throw new SlipwayError('oci.digest', `${where}: ${descriptor.digest} is not what its digest says`);
   }
   return bytes;
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('utf8');
 }

@@ -1,6 +1,6 @@
 /** What every host holds, whatever its image definition adds: each entry with the reason why it is there. */
 import type { ImageDefinition, PackageSelection } from '../../spec/image.ts';
-import { hostNeeds } from '../oci/init.ts';
+import { hostNeeds } from '../../oci/init.ts';
 
 const BASE: readonly PackageSelection[] = [
   // Process 1, the shell of the boot scripts, and the small programs that slipd starts.

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { makeBundle } from '../../../builder/oci/bundle.ts';
-import type { OciConfig } from '../../../builder/oci/runtime-spec.ts';
+import { makeBundle } from '../../../oci/bundle.ts';
+import type { OciConfig } from '../../../oci/runtime-spec.ts';
 import type { ServiceDefinition } from '../../../spec/service.ts';
 import { ociSchema } from './oci-schema.ts';
 import { root, service } from './service.ts';

@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { makeBundle, type Bundle } from '../../../builder/oci/bundle.ts';
-import type { RootView } from '../../../builder/oci/root-view.ts';
-import { parseSeccompProfile } from '../../../builder/oci/seccomp/profile.ts';
+import { makeBundle, type Bundle } from '../../../oci/bundle.ts';
+import type { RootView } from '../../../oci/root-view.ts';
+import { parseSeccompProfile } from '../../../oci/seccomp/profile.ts';
 import { diskFiles } from '../../../spec/input-files.ts';
 import { loadImage, loadServiceFile } from '../../../spec/load.ts';
 import { ociSchema } from './oci-schema.ts';
@@ -249,5 +249,5 @@ async function composeBundle(yaml: string): Promise<Bundle> {
 /** A root that has every program. */
 function everything(): RootView {
   const entry = (path: string): ReturnType<RootView['resolve']> => file(path, '', 0o755);
-  return { resolve: entry, lookup: entry, text: () => '' };
+  return { resolve: entry, text: () => '' };
 }

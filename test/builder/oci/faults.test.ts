@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { makeBundle, type BundleContext } from '../../../builder/oci/bundle.ts';
+import { makeBundle, type BundleContext } from '../../../oci/bundle.ts';
 import type { ServiceDefinition } from '../../../spec/service.ts';
 import { directory, file, root, service } from './service.ts';
 import { rootView } from '../../../builder/oci/root-view.ts';

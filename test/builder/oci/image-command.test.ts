@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { makeBundle } from '../../../builder/oci/bundle.ts';
-import type { ImageConfig } from '../../../builder/oci/image-config.ts';
+import { makeBundle } from '../../../oci/bundle.ts';
+import type { ImageConfig } from '../../../oci/image-config.ts';
 import type { ServiceDefinition } from '../../../spec/service.ts';
 import { file, root, service } from './service.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { makeBundle, type Bundle } from '../../../builder/oci/bundle.ts';
+import { makeBundle, type Bundle } from '../../../oci/bundle.ts';
 import { rootView } from '../../../builder/oci/root-view.ts';
 import type { ServiceDefinition, VolumeMount } from '../../../spec/service.ts';
 import { directory, file, root, service, symlink } from './service.ts';

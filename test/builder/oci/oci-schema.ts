@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
-import type { OciConfig } from '../../../builder/oci/runtime-spec.ts';
+import type { OciConfig } from '../../../oci/runtime-spec.ts';
 
 const SCHEMAS = fileURLToPath(new URL('../../../../shared/data/oci-runtime', import.meta.url));
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openImage, type OciImage } from '../../../builder/oci/image.ts';
-import { isLoopback, parseReference } from '../../../builder/oci/reference.ts';
+import { isLoopback, parseReference } from '../../../oci/reference.ts';
 import { registryProgram, startRegistry, type Registry } from './docker-registry.ts';
 import { digest, imageIndex, testImage, type TestImage } from './image-files.ts';
 

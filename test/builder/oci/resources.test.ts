@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { configText } from '../../../builder/oci/config-text.ts';
-import { makeBundle } from '../../../builder/oci/bundle.ts';
-import { cpuWeight } from '../../../builder/oci/resources.ts';
-import { hostNeeds } from '../../../builder/oci/init.ts';
+import { configText } from '../../../oci/config-text.ts';
+import { makeBundle } from '../../../oci/bundle.ts';
+import { cpuWeight } from '../../../oci/resources.ts';
+import { hostNeeds } from '../../../oci/init.ts';
 import { root, service } from './service.ts';
 
 test.each([

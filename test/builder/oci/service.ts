@@ -1,7 +1,7 @@
 /** A service with Compose's defaults, and a root to run it in, for the tests of this folder. */
 import type { ServiceDefinition } from '../../../spec/service.ts';
 import type { TreeEntry } from '../../../builder/tree/entry.ts';
-import { rootView, type RootView } from '../../../builder/oci/root-view.ts';
+import { rootView, type EntryView } from '../../../builder/oci/root-view.ts';
 
 export function service(changes: Partial<ServiceDefinition> = {}): ServiceDefinition {
   return {
@@ -42,7 +42,7 @@ const PASSWD = ['root:x:0:0:root:/root:/bin/sh', 'www:x:33:34:www:/var/www:/bin/
 const GROUP = ['root:x:0:', 'www:x:34:', 'adm:x:4:www', 'tty:x:5:', 'dialout:x:20:other,www'].join('\n');
 
 /** /bin and /lib are links as with merged /usr; `extra` comes on top. */
-export function root(extra: readonly TreeEntry[] = []): RootView {
+export function root(extra: readonly TreeEntry[] = []): EntryView {
   return rootView([
     symlink('/bin', 'usr/bin'),
     file('/usr/bin/webd', '#!', 0o755),

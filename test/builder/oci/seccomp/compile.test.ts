@@ -2,12 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ALL_CAPABILITIES, DEFAULT_CAPABILITIES } from '../../../../builder/oci/capabilities.ts';
-import type { OciSeccomp } from '../../../../builder/oci/runtime-spec.ts';
-import { ABIS } from '../../../../builder/oci/seccomp/abi.ts';
-import { compileSeccomp } from '../../../../builder/oci/seccomp/compile.ts';
-import { DEFAULT_PROFILE } from '../../../../builder/oci/seccomp/default-profile.ts';
-import { NATIVE, resolveProfile } from '../../../../builder/oci/seccomp/resolve.ts';
+import { ALL_CAPABILITIES, DEFAULT_CAPABILITIES } from '../../../../oci/capabilities.ts';
+import type { OciSeccomp } from '../../../../oci/runtime-spec.ts';
+import { ABIS } from '../../../../oci/seccomp/abi.ts';
+import { compileSeccomp } from '../../../../oci/seccomp/compile.ts';
+import { DEFAULT_PROFILE } from '../../../../oci/seccomp/default-profile.ts';
+import { NATIVE, resolveProfile } from '../../../../oci/seccomp/resolve.ts';
 import type { Architecture } from '../../../../spec/image.ts';
 import { runBpf, type SystemCall } from './bpf-machine.ts';
 

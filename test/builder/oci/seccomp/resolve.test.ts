@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { DEFAULT_CAPABILITIES } from '../../../../builder/oci/capabilities.ts';
-import { parseSeccompProfile } from '../../../../builder/oci/seccomp/profile.ts';
-import { DEFAULT_PROFILE } from '../../../../builder/oci/seccomp/default-profile.ts';
-import { resolveProfile, resolveSeccomp } from '../../../../builder/oci/seccomp/resolve.ts';
+import { DEFAULT_CAPABILITIES } from '../../../../oci/capabilities.ts';
+import { parseSeccompProfile } from '../../../../oci/seccomp/profile.ts';
+import { DEFAULT_PROFILE } from '../../../../oci/seccomp/default-profile.ts';
+import { resolveProfile, resolveSeccomp } from '../../../../oci/seccomp/resolve.ts';
 import { service } from '../service.ts';
 
 const profile = (rule: object): string =>

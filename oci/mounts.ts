@@ -1,7 +1,7 @@
 /** A container's mounts: Docker's defaults, then the service's own, parents before children. */
-import { posix } from 'node:path';
-import { MACHINE_PATHS } from '../../spec/machine.ts';
-import type { ServiceDefinition, VolumeMount } from '../../spec/service.ts';
+import * as posix from '../spec/posix-path.ts';
+import { MACHINE_PATHS } from '../spec/machine.ts';
+import type { ServiceDefinition, VolumeMount } from '../spec/service.ts';
 import type { OciMount } from './runtime-spec.ts';
 
 const SHM_BYTES = 64 * 1024 * 1024;

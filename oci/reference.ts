@@ -1,5 +1,5 @@
 /** Where a service's `image` points: a path on the workstation, or a repository in a registry. */
-import { SlipwayError } from '../../spec/error.ts';
+import { SlipwayError } from '../spec/error.ts';
 
 export type ImageReference =
   | { readonly kind: 'path'; readonly path: string }

@@ -1,7 +1,7 @@
 /** A container's first process: arguments, environment, directory, user, limits. */
-import { posix } from 'node:path';
-import { SlipwayError } from '../../spec/error.ts';
-import type { ServiceDefinition } from '../../spec/service.ts';
+import * as posix from '../spec/posix-path.ts';
+import { SlipwayError } from '../spec/error.ts';
+import type { ServiceDefinition } from '../spec/service.ts';
 import { ociCapabilities } from './capabilities.ts';
 import type { ImageConfig } from './image-config.ts';
 import { containerHostname } from './namespaces.ts';

@@ -1,6 +1,6 @@
 /** `init: true`: a process 1 inside the container that reaps orphans and passes signals on. */
-import type { PackageSelection } from '../../spec/image.ts';
-import type { ServiceDefinition } from '../../spec/service.ts';
+import type { PackageSelection } from '../spec/image.ts';
+import type { ServiceDefinition } from '../spec/service.ts';
 
 /**
  * tini, as Docker's --init: one static file of the machine's root, mounted into the containers that ask for it. Static, since a container

@@ -1,6 +1,6 @@
 /** Seccomp profiles in Docker's format: the one parser, and their type. */
 import { z } from 'zod';
-import { SlipwayError } from '../../../spec/error.ts';
+import { SlipwayError } from '../../spec/error.ts';
 
 const filter = z.strictObject({
   caps: z.array(z.string()).nullish(),

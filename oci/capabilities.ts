@@ -1,7 +1,7 @@
 /** Docker's capability rules: a default set of 14, `cap_add`, `cap_drop`, `ALL`, `privileged`. */
-import { SlipwayError } from '../../spec/error.ts';
-import { CAPABILITIES } from '../../spec/names.ts';
-import type { ServiceDefinition } from '../../spec/service.ts';
+import { SlipwayError } from '../spec/error.ts';
+import { CAPABILITIES } from '../spec/names.ts';
+import type { ServiceDefinition } from '../spec/service.ts';
 import type { OciCapabilities } from './runtime-spec.ts';
 
 /** Linux 6.12's capabilities in the kernel's order (linux/capability.h). */

@@ -1,6 +1,6 @@
 /** Namespaces, host name, sysctls: what of the kernel's names a container has for itself. */
-import { SlipwayError } from '../../spec/error.ts';
-import type { ServiceDefinition } from '../../spec/service.ts';
+import { SlipwayError } from '../spec/error.ts';
+import type { ServiceDefinition } from '../spec/service.ts';
 import type { OciNamespaceType } from './runtime-spec.ts';
 
 /**

@@ -1,8 +1,7 @@
 /** The documents of an OCI image (image-spec 1.1; Docker's image manifest v2 schema 2 alike): one parser each, and the choice of a platform. */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { SlipwayError } from '../../spec/error.ts';
-import type { Architecture } from '../../spec/image.ts';
+import { SlipwayError } from '../spec/error.ts';
+import type { Architecture } from '../spec/image.ts';
 import type { ImageConfig } from './image-config.ts';
 
 export const MEDIA_TYPES = {
@@ -53,18 +52,18 @@ const config = z.object({
 
 /** An index or a manifest, told by its content: registries and layouts do not always name the media type. */
 export function parseIndexOrManifest(
-  bytes: Uint8Array,
+  text: string,
   where: string,
 ): { kind: 'index'; manifests: readonly Descriptor[] } | { kind: 'manifest'; manifest: ImageManifest } {
-  const json = parseJson(bytes, where);
+  const json = parseJson(text, where);
   if (typeof json === 'object' && json !== null && 'manifests' in json) {
     return { kind: 'index', manifests: parse(index, json, where).manifests };
   }
   return { kind: 'manifest', manifest: parse(manifest, json, where) };
 }
 
-export function parseImageConfig(bytes: Uint8Array, where: string): ImageConfig {
-  const { architecture, os, config: run, rootfs } = parse(config, parseJson(bytes, where), where);
+export function parseImageConfig(text: string, where: string): ImageConfig {
+  const { architecture, os, config: run, rootfs } = parse(config, parseJson(text, where), where);
   const optional = <K extends string, V>(key: K, value: V | null | undefined): Partial<Record<K, V>> =>
     value == null || value === '' ? {} : ({ [key]: value } as Partial<Record<K, V>>);
   return {
@@ -114,18 +113,14 @@ export function choosePlatform(
   return chosen;
 }
 
-export function sha256Digest(bytes: Uint8Array): string {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-}
-
 function splitVariable(text: string): [string, string] {
   const at = text.indexOf('=');
   return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-function parseJson(bytes: Uint8Array, where: string): unknown {
+function parseJson(text: string, where: string): unknown {
   try {
-    return JSON.parse(Buffer.from(bytes).toString('utf8'));
+    return JSON.parse(text);
   } catch (error) {
     throw new SlipwayError('oci.invalid', `${where}: not JSON`, { cause: error });
   }

@@ -1,6 +1,6 @@
 /** cgroup v2 limits and process limits. */
-import { SlipwayError } from '../../spec/error.ts';
-import type { ServiceDefinition } from '../../spec/service.ts';
+import { SlipwayError } from '../spec/error.ts';
+import type { ServiceDefinition } from '../spec/service.ts';
 import type { OciDeviceRule, OciProcess, OciResources } from './runtime-spec.ts';
 
 const CPU_PERIOD_US = 100_000;

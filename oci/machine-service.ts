@@ -1,6 +1,6 @@
 /** What slipd must know of a service beside its bundle. */
-import type { HealthCheck, MachineService, PreparedDirectory } from '../../spec/machine.ts';
-import type { ServiceDefinition } from '../../spec/service.ts';
+import type { HealthCheck, MachineService, PreparedDirectory } from '../spec/machine.ts';
+import type { ServiceDefinition } from '../spec/service.ts';
 import { STATE, VOLUMES, stateSource } from './mounts.ts';
 import { bindPoint, type HostPathType } from './root-entries.ts';
 import type { RootView } from './root-view.ts';

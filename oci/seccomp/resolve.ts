@@ -1,7 +1,7 @@
 /** From a profile with conditions to the rules of one service on one architecture: what Docker does at every start is done at build time. */
-import type { Architecture } from '../../../spec/image.ts';
-import type { ServiceDefinition } from '../../../spec/service.ts';
-import { SlipwayError } from '../../../spec/error.ts';
+import type { Architecture } from '../../spec/image.ts';
+import type { ServiceDefinition } from '../../spec/service.ts';
+import { SlipwayError } from '../../spec/error.ts';
 import { boundingCapabilities } from '../capabilities.ts';
 import type { OciSeccomp, OciSeccompRule } from '../runtime-spec.ts';
 import { DEFAULT_PROFILE } from './default-profile.ts';

@@ -1,5 +1,5 @@
 /** The health check as an argv that needs no interpretation on the machine. */
-import type { HealthCheck } from '../../spec/machine.ts';
+import type { HealthCheck } from '../spec/machine.ts';
 import { requireProgram, type ProgramSearch } from './program.ts';
 
 /**

@@ -2,7 +2,7 @@
  * From a service's seccomp rules to the BPF program that the kernel runs, at build time: libseccomp does this at every start of a container,
  * and under emulation it is most of what a start costs. The result is proven equal to libseccomp's in the tests.
  */
-import type { Architecture } from '../../../spec/image.ts';
+import type { Architecture } from '../../spec/image.ts';
 import type { OciSeccomp, OciSeccompArgument, OciSeccompRule } from '../runtime-spec.ts';
 import { ABIS, X32_BIT, X86_MULTIPLEXED, type Abi } from './abi.ts';
 import {

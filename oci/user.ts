@@ -1,5 +1,5 @@
 /** `user`, `group_add`: names looked up in the container's own /etc/passwd and /etc/group, at build time. */
-import { SlipwayError } from '../../spec/error.ts';
+import { SlipwayError } from '../spec/error.ts';
 
 export interface UserDatabase {
   /** Text of the root file system's /etc/passwd; empty where it has none. */

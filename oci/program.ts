@@ -1,6 +1,6 @@
 /** Finding a container's programs at build time, where a missing one is an error with a hint and not a service that never starts. */
-import { posix } from 'node:path';
-import { SlipwayError } from '../../spec/error.ts';
+import * as posix from '../spec/posix-path.ts';
+import { SlipwayError } from '../spec/error.ts';
 import type { OciMount } from './runtime-spec.ts';
 import type { RootView } from './root-view.ts';
 

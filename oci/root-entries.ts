@@ -1,7 +1,7 @@
 /** What a container's root file system must hold for its mounts: it is read-only, so crun can make nothing at start. */
-import { posix } from 'node:path';
-import { MACHINE_PATHS } from '../../spec/machine.ts';
-import type { ServiceDefinition } from '../../spec/service.ts';
+import * as posix from '../spec/posix-path.ts';
+import { MACHINE_PATHS } from '../spec/machine.ts';
+import type { ServiceDefinition } from '../spec/service.ts';
 import type { OciMount } from './runtime-spec.ts';
 import type { RootView } from './root-view.ts';
 

@@ -1,8 +1,9 @@
 /** From a service to its OCI runtime bundle: everything that Docker would decide at start is decided here, at build time. */
-import { MACHINE_PATHS, type MachineService } from '../../spec/machine.ts';
-import type { Architecture } from '../../spec/image.ts';
-import { SlipwayError } from '../../spec/error.ts';
-import type { ServiceDefinition } from '../../spec/service.ts';
+import { MACHINE_PATHS, type MachineService } from '../spec/machine.ts';
+import type { Architecture } from '../spec/image.ts';
+import { SlipwayError } from '../spec/error.ts';
+import type { ServiceDefinition } from '../spec/service.ts';
+import { base64 } from './base64.ts';
 import { containerDevices } from './devices.ts';
 import { machineHealthCheck } from './healthcheck.ts';
 import type { ImageConfig } from './image-config.ts';
@@ -30,6 +31,8 @@ export interface BundleContext {
   /** The profile that `security_opt: seccomp:<file>` names, already read (seccomp/profile.ts). */
   readonly seccompProfile?: SeccompProfile;
   readonly hostPathType?: HostPathType;
+  /** Where crun finds the root, when it is not where the builder puts it. */
+  readonly rootPath?: string;
 }
 
 export interface Bundle {
@@ -71,7 +74,7 @@ export function makeBundle(service: ServiceDefinition, context: BundleContext): 
   const config: OciConfig = {
     ociVersion: OCI_VERSION,
     process: ociProcess(service, image, user),
-    root: { path: rootPath(service), readonly: service.readOnly },
+    root: { path: context.rootPath ?? rootPath(service), readonly: service.readOnly },
     ...(hostname === undefined ? {} : { hostname }),
     mounts,
     ...annotations(service, image, seccompProgram),
@@ -127,7 +130,7 @@ function annotations(
     .filter(([name]) => !name.startsWith('run.oci.'))
     .sort(([a], [b]) => (a < b ? -1 : 1));
   if (seccompProgram !== undefined) {
-    labels.push(['run.oci.seccomp_bpf_data', Buffer.from(seccompProgram).toString('base64')]);
+    labels.push(['run.oci.seccomp_bpf_data', base64(seccompProgram)]);
   }
   return labels.length === 0 ? {} : { annotations: Object.fromEntries(labels) };
 }

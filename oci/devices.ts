@@ -1,6 +1,6 @@
 /** Device nodes, and the rules by which a container may open them (Docker's: nothing but the defaults and what is named). */
-import { SlipwayError } from '../../spec/error.ts';
-import type { ServiceDefinition } from '../../spec/service.ts';
+import { SlipwayError } from '../spec/error.ts';
+import type { ServiceDefinition } from '../spec/service.ts';
 import type { OciDevice, OciDeviceRule } from './runtime-spec.ts';
 
 export interface ContainerDevices {
