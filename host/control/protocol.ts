@@ -52,7 +52,7 @@ export type Request =
       readonly command: readonly string[];
       readonly user: string | null;
     } & Session)
-  | ({ readonly kind: 'shell' | 'update'; readonly command: readonly string[] } & Session)
+  | ({ readonly kind: 'shell' | 'update' | 'config'; readonly command: readonly string[] } & Session)
   | {
       readonly kind: 'logs';
       readonly service: string;
@@ -108,7 +108,8 @@ export function parseRequest(text: string): Request | undefined {
       return { kind: 'exec', service, command, user, ...session };
     }
     case 'shell':
-    case 'update': {
+    case 'update':
+    case 'config': {
       const command = words(field['command']);
       const session = parseSession(field);
       return command === undefined || session === undefined

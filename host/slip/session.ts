@@ -17,8 +17,12 @@ export function terminalOf(system: System, wanted: 'auto' | 'never'): Session {
   return { terminal: system.readLink('/proc/self/fd/0') ?? null, termType };
 }
 
-/** Runs it to its end and exits as it did. `input`: whether standard input goes along. */
-export function runOnStreams(system: System, request: Request, input: 'forward' | 'none'): void {
+/** Runs it to its end and exits as it did. `input`: whether standard input, or an open file, goes along. */
+export function runOnStreams(
+  system: System,
+  request: Request,
+  input: 'forward' | 'none' | { readonly fd: number },
+): void {
   let streams: readonly Stream[] = [];
   const copiers = new Set<number>();
   let inputPid = -1;
@@ -46,8 +50,12 @@ export function runOnStreams(system: System, request: Request, input: 'forward' 
       system.close(stream.held);
       return stream.end;
     });
-    if (input === 'forward')
-      inputPid = system.spawn(['cat'], { stdin: 0, stdout: stdin!, onExit: () => undefined });
+    if (input !== 'none')
+      inputPid = system.spawn(['cat'], {
+        stdin: input === 'forward' ? 0 : input.fd,
+        stdout: stdin!,
+        onExit: () => undefined,
+      });
     for (const [from, to] of [
       [stdout!, 1],
       [stderr!, 2],

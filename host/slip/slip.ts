@@ -2,6 +2,7 @@
 import type { System } from '../../system/system.ts';
 import { parseArguments } from '../../system/arguments.ts';
 import type { Command } from './command.ts';
+import { configCommand } from './commands/config.ts';
 import { restartCommand, startCommand, stopCommand } from './commands/control.ts';
 import { execCommand } from './commands/exec.ts';
 import { logsCommand } from './commands/logs.ts';
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   execCommand,
   shellCommand,
   updateCommand,
+  configCommand,
   rebootCommand,
   poweroffCommand,
 ];

@@ -4,6 +4,7 @@
  */
 import type { MachineDescription, PreparedDirectory } from '../../spec/machine.ts';
 import { MACHINE_PATHS } from '../../spec/machine.ts';
+import type { ProvisionedMachine } from '../../spec/provisioning.ts';
 import type { System } from '../../system/system.ts';
 import { PATHS } from './paths.ts';
 
@@ -29,6 +30,7 @@ export function accountFiles(
   users: MachineDescription['users'],
   base: { readonly passwd: string; readonly group: string },
   firmwareKeys: readonly string[],
+  more: ProvisionedMachine['groups'] = [],
 ): AccountFiles {
   // Users log in to the ssh container, where /home is PATHS.homes.
   const passwd =
@@ -42,11 +44,17 @@ export function accountFiles(
     groups.set(name, { gid: Number(gid), members: members === '' ? [] : members.split(',') });
   }
   if (!groups.has(OPERATORS_GROUP)) groups.set(OPERATORS_GROUP, { gid: OPERATORS_GID, members: [] });
+  for (const { name, gid, members } of more)
+    if (!groups.has(name)) groups.set(name, { gid, members: [...members] });
   let nextGid = OPERATORS_GID + 1;
   for (const user of users) {
     groups.set(user.name, { gid: user.uid, members: [] });
     for (const name of user.groups) {
-      if (!groups.has(name)) groups.set(name, { gid: nextGid++, members: [] });
+      if (!groups.has(name)) {
+        const taken = new Set([...groups.values()].map(({ gid }) => gid));
+        while (taken.has(nextGid)) nextGid++;
+        groups.set(name, { gid: nextGid++, members: [] });
+      }
       const group = groups.get(name)!;
       if (!group.members.includes(user.name)) group.members.push(user.name);
     }
@@ -87,24 +95,36 @@ export function parseKeys(text: string): readonly string[] {
 }
 
 /** Writes them all; the homes are still to be made. */
-export function writeAccounts(system: System, description: MachineDescription): AccountFiles {
+export function writeAccounts(
+  system: System,
+  machine: Pick<MachineDescription, 'users'> & { readonly groups?: ProvisionedMachine['groups'] },
+): AccountFiles {
   const base = {
     passwd: system.readText('/etc/passwd.base') ?? BASE_PASSWD,
     group: system.readText('/etc/group.base') ?? BASE_GROUP,
   };
-  const files = accountFiles(description.users, base, parseKeys(system.readText(PATHS.firmwareKeys) ?? ''));
+  const keys = parseKeys(system.readText(PATHS.firmwareKeys) ?? '');
+  const files = accountFiles(machine.users, base, keys, machine.groups);
   const etc = MACHINE_PATHS.generatedEtc;
   system.makeDirectory(etc);
   writeChanged(system, `${etc}/passwd`, files.passwd);
   writeChanged(system, `${etc}/group`, files.group);
   writeChanged(system, `${etc}/shadow`, files.shadow, 0o600);
   system.makeDirectory(PATHS.authorizedKeys);
-  for (const [name, keys] of Object.entries(files.authorizedKeys))
-    writeChanged(system, `${PATHS.authorizedKeys}/${name}`, keys);
+  for (const name of system.list(PATHS.authorizedKeys))
+    if (files.authorizedKeys[name] === undefined) system.remove(`${PATHS.authorizedKeys}/${name}`);
+  for (const [name, own] of Object.entries(files.authorizedKeys))
+    writeChanged(system, `${PATHS.authorizedKeys}/${name}`, own);
   return files;
 }
 
 /** Containers have these files mounted one by one: a new file in the old one's place would not reach them. */
-function writeChanged(system: System, path: string, text: string, mode?: number): void {
-  if (system.readText(path) !== text) system.writeText(path, text, mode);
+function writeChanged(system: System, path: string, text: string, mode = 0o644): void {
+  const old = system.readText(path);
+  if (old === text) return;
+  if (old === undefined) return system.writeText(path, text, mode);
+  const fd = system.open(path, { access: 'write', noFollow: true, create: { mode } });
+  if (fd < 0) throw new Error(`cannot write ${path}`);
+  system.write(fd, system.encode(text));
+  system.close(fd);
 }

@@ -1,6 +1,4 @@
 /** The shell around plan/: gathers what happened, asks what to do, does it, remembers it, sleeps until the next thing. */
-import type { MachineDescription } from '../../spec/machine.ts';
-import { MACHINE_PATHS } from '../../spec/machine.ts';
 import { signalNumber } from '../../system/signals.ts';
 import type { System } from '../../system/system.ts';
 import { writeAccounts } from './accounts.ts';
@@ -29,8 +27,11 @@ import type { Action, Event, Memory, PowerAction } from './plan/memory.ts';
 import { observe } from './plan/observe.ts';
 import { plan } from './plan/plan.ts';
 import { machineStatus } from './plan/status.ts';
+import { transition } from './plan/transition.ts';
 import { finishShutdown, requestedShutdown } from './power.ts';
 import { probe } from './probe.ts';
+import { createProvisioner } from './provision.ts';
+import { provisionedVersion, readMachine } from './provisioned.ts';
 import { createReporter } from './report.ts';
 import { checkUpdateGate, leaveTrial, readUpdate, startSwitch } from './update.ts';
 import { openWatchdog, PET_INTERVAL_MS } from './watchdog.ts';
@@ -44,10 +45,15 @@ const SETTLE_LIMIT_MS = 150_000;
 const LONGEST_SLEEP_MS = 5_000;
 
 export function runDaemon(system: System): void {
-  const description = JSON.parse(system.readText(MACHINE_PATHS.description) ?? '') as MachineDescription;
+  let version = provisionedVersion(system);
+  let target = readMachine(system);
+  let description = target;
+  let moving = false;
+  let leaving: ReadonlySet<string> = new Set();
   const reporter = createReporter(system);
   const watchdog = openWatchdog(system);
   const follower = createFollower(system);
+  const provisioner = createProvisioner(system, soon);
   system.writeText(PATHS.pidFile, `${system.pid}\n`);
 
   let memory: Memory = withUpdater(system, loadMemory(system, description));
@@ -89,6 +95,7 @@ export function runDaemon(system: System): void {
 
   function turnOnce(): void {
     look();
+    follow();
     memory = { ...memory, problems: bootProblems(system) };
     let nowMs = system.uptimeMs();
     const planned = plan(description, memory, nowMs);
@@ -101,7 +108,9 @@ export function runDaemon(system: System): void {
     answerWaiters(nowMs);
     const { update, shutdown } = memory;
     follower.tick(shutdown === null && (update?.phase === 'committed' || update?.phase === 'kept'));
-    const sleepMs = Math.min(Math.max(0, planned.wakeAtMs - nowMs), LONGEST_SLEEP_MS);
+    const provisionMs = shutdown === null ? provisioner.tick(networkIsUp()) : Infinity;
+    const wakeAtMs = Math.min(planned.wakeAtMs, provisionMs);
+    const sleepMs = Math.min(Math.max(0, wakeAtMs - nowMs), LONGEST_SLEEP_MS);
     cancelSleep = system.after(sleepMs, turn);
     pollStarting();
   }
@@ -136,6 +145,41 @@ export function runDaemon(system: System): void {
       startMonitors(system, [service], soon);
       tell({ kind: 'exited', service: name, run: own.run, code: 137, atMs: nowMs });
     }
+  }
+
+  /** Provisioning has changed what this machine is: accounts at once, services as they come down. */
+  function follow(): void {
+    if (memory.shutdown !== null) return;
+    const now = provisionedVersion(system);
+    if (now !== version) {
+      version = now;
+      target = readMachine(system);
+      const { homes } = writeAccounts(system, target);
+      prepareDirectories(
+        system,
+        [...homes, ...target.services.flatMap(({ directories }) => directories)],
+        () => {
+          moving = true;
+          soon();
+        },
+      );
+    }
+    if (!moving) return;
+    const moved = transition(description.services, target, memory, leaving, system.uptimeMs());
+    memory = moved.memory;
+    leaving = moved.leaving;
+    description = { ...target, services: moved.services };
+    moving = leaving.size > 0;
+    for (const name of moved.gone) endMonitor(system, name);
+    if (moved.prepare.length > 0) startMonitors(system, moved.prepare, soon);
+  }
+
+  /** As far as its own service can tell; an image without one has nothing to wait for. */
+  function networkIsUp(): boolean {
+    const service = description.services.find(({ name }) => name === 'network');
+    const own = memory.services['network'];
+    if (service === undefined || own === undefined) return true;
+    return own.phase === 'up' && (service.healthCheck === undefined || own.health.state === 'healthy');
   }
 
   function act(action: Action): void {
@@ -285,10 +329,22 @@ export function runDaemon(system: System): void {
     system.after(KERNEL_LOG_DELAY_MS, listenToKernel);
     serveControl(
       system,
-      { description, status, tell: (event) => (tell(event), soon()), whenSettled, shutDown },
+      {
+        description: () => description,
+        status,
+        tell: (event) => (tell(event), soon()),
+        whenSettled,
+        shutDown,
+      },
       accounts.operatorsGid,
     );
   };
+  // Of a service that was to go when an earlier slipd was killed.
+  const known = new Set(description.services.map(({ name }) => name));
+  for (const name of system.list(PATHS.services).filter((other) => !known.has(other))) {
+    killRun(system, name);
+    endMonitor(system, name);
+  }
   startMonitors(system, description.services, oneReady);
   prepareDirectories(system, directories, oneReady);
 }

@@ -4,6 +4,7 @@ import type { System } from '../../system/system.ts';
 import { monitorFacts } from './monitor.ts';
 import { PATHS } from './paths.ts';
 import type { MachineFacts } from './plan/status.ts';
+import { provisioningProblem } from './provision.ts';
 
 /** For a status: read when one is asked for, never in between. */
 export function readFacts(
@@ -32,10 +33,12 @@ export function bootProblems(system: System): readonly string[] {
   const tampered = bootFile(system, 'tampered');
   const disk = bootFile(system, 'disk-problem');
   const state = bootFile(system, 'state-problem');
+  const provisioning = provisioningProblem(system);
   return [
     ...(tampered === undefined ? [] : [`tampered: ${tampered || 'the command line is not the signed one'}`]),
     ...(disk === undefined ? [] : [`disk: ${disk || 'the partition table could not be adapted'}`]),
     ...(state === undefined ? [] : [`state: ${state || 'the state partition is not in use'}`]),
+    ...(provisioning === undefined ? [] : [`provisioning: ${provisioning}`]),
   ];
 }
 

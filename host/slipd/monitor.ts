@@ -10,6 +10,7 @@ import { MACHINE_PATHS, type MachineService } from '../../spec/machine.ts';
 import type { System } from '../../system/system.ts';
 import { ENVIRONMENT, PATHS, PROGRAMS } from './paths.ts';
 import type { MonitorFacts } from './plan/observe.ts';
+import { bundleOf } from './provisioned.ts';
 
 export const LOG_FILE_BYTES = 256 * 1024;
 export const LOG_FILES = 4;
@@ -19,7 +20,8 @@ const OPEN_FILES = { soft: 1024, hard: 524288 };
 /** Writes the service directories and starts a monitor in each that has none. `ready` is called when the wake FIFO exists. */
 export function startMonitors(system: System, services: readonly MachineService[], ready: () => void): void {
   const missing = services.filter(({ name }) => !isAlive(system, name));
-  for (const service of missing) writeServiceDirectory(system, service);
+  for (const service of services)
+    if (service.bundle !== undefined || missing.includes(service)) writeServiceDirectory(system, service);
   system.makeDirectory(PATHS.services, 0o755);
   // One shell in its own session starts them all: they become init's children, whoever starts them, and outlive slipd.
   const script = 'umask 022; [ -p "$0" ] || mkfifo -m 600 "$0"; for d; do runsv "$d" & done';
@@ -120,7 +122,7 @@ function writeServiceDirectory(system: System, service: MachineService): void {
   const { name } = service;
   const directory = `${PATHS.services}/${name}`;
   const logs = `${MACHINE_PATHS.logs}/${name}`;
-  const bundle = `${MACHINE_PATHS.containers}/${name}`;
+  const bundle = bundleOf(service);
   system.makeDirectory(`${directory}/log`);
   system.makeDirectory(logs, 0o750);
   system.writeText(`${directory}/down`, '');
@@ -130,7 +132,7 @@ function writeServiceDirectory(system: System, service: MachineService): void {
 exec 2>&1
 ulimit -Hn ${OPEN_FILES.hard} 2>/dev/null; ulimit -Sn ${OPEN_FILES.soft}
 [ ! -e ${PATHS.crun}/${name} ] || crun delete --force ${name}
-${service.writable ? overlayScript(name) : ''}exec crun run --pid-file ${directory}/pid --bundle ${bundle} ${name}
+${service.writable ? overlayScript(service) : ''}exec crun run --pid-file ${directory}/pid --bundle ${bundle} ${name}
 `,
     0o755,
   );
@@ -159,12 +161,14 @@ function writeLogLimits(system: System, path: string): void {
   }
 }
 
-/** Once a boot: what the service writes stays over restarts, and goes with the boot. */
-function overlayScript(name: string): string {
-  const overlay = `${MACHINE_PATHS.overlays}/${name}`;
-  const options = `lowerdir=${MACHINE_PATHS.containers}/${name}/rootfs,upperdir=${overlay}/upper,workdir=${overlay}/work`;
-  return `grep -q ' ${overlay}/rootfs ' /proc/mounts || {
-  mkdir -p ${overlay}/upper ${overlay}/work ${overlay}/rootfs
+/** Once a boot: what the service writes stays over restarts, and goes with the boot, or with the bundle that it was written over. */
+function overlayScript(service: MachineService): string {
+  const overlay = `${MACHINE_PATHS.overlays}/${service.name}`;
+  const lower = `${bundleOf(service)}/rootfs`;
+  const options = `lowerdir=${lower},upperdir=${overlay}/upper,workdir=${overlay}/work`;
+  const replace = `umount ${overlay}/rootfs 2>/dev/null; rm -rf ${overlay}`;
+  return `grep -q ' ${overlay}/rootfs .*lowerdir=${lower},' /proc/mounts || {
+  ${service.bundle === undefined ? '' : `${replace}\n  `}mkdir -p ${overlay}/upper ${overlay}/work ${overlay}/rootfs
   mount -t overlay -o ${options} overlay ${overlay}/rootfs || exit 125
 }
 `;

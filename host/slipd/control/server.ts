@@ -11,6 +11,7 @@ import type { System } from '../../../system/system.ts';
 import { OPERATORS_GROUP } from '../accounts.ts';
 import { ENVIRONMENT, PROGRAMS, UPDATER_MODULE } from '../paths.ts';
 import type { Event } from '../plan/memory.ts';
+import { hasProvisioner, provisionerCommand } from '../provision.ts';
 import { confined, hasUpdater } from '../update.ts';
 import { readState, resetState } from '../state.ts';
 import { admit, sweep, type Admitted } from './admission.ts';
@@ -21,7 +22,8 @@ import { recordShell, shellProgram } from './shell.ts';
 
 /** What the server asks of the daemon. */
 export interface Daemon {
-  readonly description: MachineDescription;
+  /** As it is now. */
+  description(): MachineDescription;
   status(): MachineStatus;
   tell(event: Event): void;
   /** Calls back when the service has come to rest: whether it is as wanted, and what to say. */
@@ -46,12 +48,9 @@ export function controlDirectories(gid: number): readonly PreparedDirectory[] {
 /** Makes the wake FIFO, if need be, and listens. */
 export function serveControl(system: System, daemon: Daemon, gid: number): void {
   const connections = new Map<string, Connection>();
-  const operators = new Set([
-    0,
-    ...daemon.description.users
-      .filter((user) => user.groups.includes(OPERATORS_GROUP))
-      .map((user) => user.uid),
-  ]);
+  const isOperator = (uid: number): boolean =>
+    uid === 0 ||
+    daemon.description().users.some((user) => user.uid === uid && user.groups.includes(OPERATORS_GROUP));
   let scanning = false;
 
   const script = '[ -p "$0" ] || { mkfifo -m 600 "$0" && chgrp "$1" "$0" && chmod 620 "$0"; }';
@@ -113,7 +112,7 @@ export function serveControl(system: System, daemon: Daemon, gid: number): void 
   }
 
   function refuse(admitted: Admitted): Reply | undefined {
-    if (!operators.has(admitted.uid))
+    if (!isOperator(admitted.uid))
       return failed('control.refused', 'only operators may do this', 'ask for the group `operators`');
     if (admitted.request === undefined)
       return failed('control.bad-request', 'slipd does not understand this request');
@@ -121,8 +120,11 @@ export function serveControl(system: System, daemon: Daemon, gid: number): void 
       return failed('control.busy', 'too many sessions are open', 'end some, or wait');
     const { request } = admitted;
     if (!('service' in request)) return undefined;
-    if (daemon.description.services.some((service) => service.name === request.service)) return undefined;
-    const names = daemon.description.services.map((service) => service.name).join(', ');
+    if (daemon.description().services.some((service) => service.name === request.service)) return undefined;
+    const names = daemon
+      .description()
+      .services.map((service) => service.name)
+      .join(', ');
     return failed(
       'control.unknown-service',
       `no service is called ${request.service}`,
@@ -172,7 +174,7 @@ export function serveControl(system: System, daemon: Daemon, gid: number): void 
         return runSession(system, admitted, connection, request, execProgram(system, connection.id, request));
       }
       case 'shell': {
-        if (!daemon.description.shell)
+        if (!daemon.description().shell)
           return finish(
             failed(
               'control.no-shell',
@@ -204,6 +206,19 @@ export function serveControl(system: System, daemon: Daemon, gid: number): void 
         const argv = confined([...UPDATER_MODULE, UPDATE_PATHS.program, ...request.command]);
         return runSession(system, admitted, connection, session, { argv, pidFile: null, output: 'fifo' });
       }
+      case 'config': {
+        if (!hasProvisioner(system))
+          return finish(
+            failed(
+              'control.no-provisioner',
+              'this image holds no provisioner',
+              'add `provisioning:` to the image definition; until then the machine is what the image says',
+            ),
+          );
+        const session = { terminal: null, termType: request.termType };
+        const argv = provisionerCommand(['config', ...request.command]);
+        return runSession(system, admitted, connection, session, { argv, pidFile: null, output: 'fifo' });
+      }
       case 'logs': {
         const argv = [
           PROGRAMS.qjs,
@@ -228,7 +243,7 @@ export function serveControl(system: System, daemon: Daemon, gid: number): void 
   }
 
   function userName(uid: number): string {
-    const user = daemon.description.users.find((candidate) => candidate.uid === uid);
+    const user = daemon.description().users.find((candidate) => candidate.uid === uid);
     return user === undefined ? `uid ${uid}` : `${user.name} (uid ${uid})`;
   }
 }
