@@ -36,6 +36,8 @@ export interface LocatedScalar extends LocatedBase {
   /** As written, for values whose text matters (`1.10`, `0o644`). */
   readonly text: string;
   readonly octal: boolean;
+  /** `!!binary`: the text is base64. Only where a reader asked for such. */
+  readonly binary?: true;
 }
 
 export interface LocatedList extends LocatedBase {

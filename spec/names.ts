@@ -1,6 +1,9 @@
 /** Words with a fixed list or form: capabilities, signals, resource limits, names, paths. */
 import * as z from 'zod';
+import { normalisePath } from './machine-path.ts';
 import { nearest } from './suggest.ts';
+
+export { normalisePath };
 
 /** capabilities(7), in the kernel's order, without `CAP_`. */
 export const CAPABILITIES = [
@@ -108,14 +111,6 @@ export const machinePathSchema = z
     );
   })
   .meta({ title: 'absolute path' });
-
-/** `/a//b/./c/` as `/a/b/c`; `undefined` when it is relative, or climbs, or holds what no path may. */
-export function normalisePath(text: string): string | undefined {
-  // eslint-disable-next-line no-control-regex
-  if (!text.startsWith('/') || /[\u0000-\u001f\u007f]/.test(text) || text.length > 1024) return undefined;
-  const parts = text.split('/').filter((part) => part !== '' && part !== '.');
-  return parts.includes('..') ? undefined : `/${parts.join('/')}`;
-}
 
 /** Adds an issue with a hint and gives back zod's "no value". */
 export function refuse(

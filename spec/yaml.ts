@@ -49,10 +49,25 @@ interface Converter {
   nodes: number;
 }
 
+/** The text as it stands: what it means is for its reader. */
+const BINARY = { tag: 'tag:yaml.org,2002:binary', resolve: (text: string): string => text };
+
 const MERGE_TAGS: Readonly<Record<string, MergeTag>> = { '!reset': 'reset', '!override': 'override' };
 
+export interface YamlOptions {
+  /** `!!binary` is heard: its text stays as written. */
+  readonly binary?: true;
+  /** What to say of a file without any value. */
+  readonly emptyHint?: string;
+}
+
 /** Parses YAML 1.2 (a UTF-8 text). `display` is the file name for messages. */
-export function parseYaml(path: string, display: string, content: Uint8Array | string): YamlResult {
+export function parseYaml(
+  path: string,
+  display: string,
+  content: Uint8Array | string,
+  options: YamlOptions = {},
+): YamlResult {
   const diagnostics: Diagnostic[] = [];
   const decoded = decode(content);
   const text = decoded.text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n');
@@ -69,7 +84,12 @@ export function parseYaml(path: string, display: string, content: Uint8Array | s
   const tokens = [...new Parser(lineCounter.addNewLine).parse(text)];
   // The composer recurses, the parser does not: so the nesting is known before anything recurses.
   if (nestsDeeper(tokens, YAML_LIMITS.depth)) return refuse('the file is nested too deeply');
-  const composer = new Composer({ prettyErrors: false, uniqueKeys: false, logLevel: 'silent' });
+  const composer = new Composer({
+    prettyErrors: false,
+    uniqueKeys: false,
+    logLevel: 'silent',
+    ...(options.binary === true ? { customTags: [BINARY] } : {}),
+  });
   const [document, second] = composer.compose(tokens, true, text.length) as Iterable<Document.Parsed>;
   if (document === undefined) return refuse('the file is empty');
   const at = (range: readonly number[] | null | undefined): Position => {
@@ -101,7 +121,7 @@ export function parseYaml(path: string, display: string, content: Uint8Array | s
   if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
     return refuse(
       'the file is empty',
-      'an image definition has at least `name:`, a service file `services:`',
+      options.emptyHint ?? 'an image definition has at least `name:`, a service file `services:`',
     );
   }
   const converter: Converter = {
@@ -222,6 +242,7 @@ function convertScalar(node: Scalar, c: Converter): Located {
     octal: node.format === 'OCT',
     size: 1,
     ...(tag === undefined ? {} : { tag }),
+    ...(node.tag === BINARY.tag ? { binary: true as const } : {}),
   };
 }
 
