@@ -1,10 +1,10 @@
 /** A parsed service to the definition that the builder works from. What takes two keys to be wrong is found here. */
-import { dirname, resolve } from 'node:path';
 import type { Diagnostic } from './diagnostic.ts';
 import type { FileEntry } from './image.ts';
 import { IMAGE_REFERENCE_HINT, isImagePath, isRegistryReference } from './image-reference.ts';
 import { faultAt, positionAt, type Located, type Path, type Position } from './located.ts';
 import type { HealthCheck, RestartPolicy } from './machine.ts';
+import { dirname, resolve } from './posix-path.ts';
 import { checkRules, type Fault } from './service-rules.ts';
 import type { RootSource, ServiceDefinition, VolumeMount } from './service.ts';
 import type { ServiceInput } from './service-schema.ts';
@@ -20,6 +20,8 @@ export interface ServiceParts {
   readonly files: readonly FileEntry[];
   /** `env_file`, then `environment`. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Where `image` has forms of its own (services of a boot configuration), and was read already. */
+  readonly root?: RootSource;
 }
 
 /** Everything that one service alone can tell. Faults go to `diagnostics`; the definition is only good without any. */
@@ -36,7 +38,7 @@ export function defineService(parts: ServiceParts, diagnostics: Diagnostic[]): S
   return {
     name,
     file,
-    root: rootOf(input, node, fault),
+    root: parts.root ?? rootOf(input, node, fault),
     ...optional('command', input.command ?? undefined),
     ...optional('entrypoint', input.entrypoint ?? undefined),
     environment,
