@@ -208,9 +208,7 @@ export function readOverrides(reader: Reader, node: Located, family: 4 | 6): Dhc
       ? { ...both, ...only4 }
       : { ...both, ...Object.fromEntries(Object.keys(only4).map((key) => [key, NOT_FOR_6])) };
   readKeys(reader, node, `'dhcp${family}-overrides'`, keys);
-  return Object.fromEntries(
-    Object.entries(found).filter(([, value]) => value !== undefined),
-  );
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }
 
 /** Whether an address can be reached without a router, from these addresses. */

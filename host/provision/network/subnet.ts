@@ -88,7 +88,8 @@ export function readSubnet(reader: Reader, link: LinkDraft, node: Located): void
       break;
     case undefined:
       if (address !== undefined) readStatic();
-      else fault(reader, node.at, 'subnet', "a subnet has a 'type'", `one of ${TYPES.join(', ')}`, 'warning');
+      else if (!hasType)
+        fault(reader, node.at, 'subnet', "a subnet has a 'type'", `one of ${TYPES.join(', ')}`, 'warning');
       return;
   }
   if (address !== undefined)
