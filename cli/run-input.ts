@@ -7,10 +7,12 @@ import { defaultOutput, prepareBuild, type PrepareOptions } from '../builder/bui
 import { passphraseSource } from '../builder/keys/passphrase.ts';
 import type { Progress } from '../builder/progress.ts';
 import { SlipwayError } from '../spec/error.ts';
-import type { ImageDefinition } from '../spec/image.ts';
+import type { Architecture, ImageDefinition } from '../spec/image.ts';
+import { diskKind } from '../builder/inspect/kind.ts';
 import { askPassphrase } from './passphrase.ts';
 
 export interface DiskSource {
+  readonly architecture: Architecture;
   /** Raw disk image, absolute. */
   readonly disk: string;
   /** Who logs in. */
@@ -44,7 +46,13 @@ export async function prepareDisk(
     });
   }
   if (/\.ya?ml$/.test(path)) return buildDisk(path, options, progress);
-  return describeDisk(path, { user: DEFAULT_USER, debug: options.profile.includes('debug') });
+  // A disk that is not ours may still boot.
+  const kind = (await diskKind(path)) ?? { architecture: 'amd64' };
+  return describeDisk(path, {
+    ...kind,
+    user: DEFAULT_USER,
+    debug: options.profile.includes('debug'),
+  });
 }
 
 const GIB = 1024 ** 3;
@@ -64,6 +72,7 @@ async function buildDisk(file: string, options: InputOptions, progress: Progress
     const output = resolve(options.output ?? defaultOutput(image));
     const { disk } = await buildImage(image, { ...prepared, output, progress, measure: 'quick' });
     return describeDisk(disk, {
+      architecture: image.architecture,
       user: firstOperator(image),
       debug: image.profiles.includes('debug'),
       sectorSize: image.disk.sectorSize,

@@ -82,11 +82,12 @@ export function runCommand(): Command {
 async function boot(input: string, options: RunOptions): Promise<void> {
   const progress = terminalProgress();
   const source = await prepareDisk(input, options, progress);
-  const toolbox = await progress.step('tools', labToolbox);
-  const accelerator = await chooseAccelerator(options.accel, toolbox);
+  const toolbox = await progress.step('tools', () => labToolbox(source.architecture));
+  const accelerator = await chooseAccelerator(options.accel, toolbox, source.architecture);
   const keys = options.secureBoot ? await loadKeys(resolve(options.keys)) : undefined;
   const set = keys?.sets[source.debug ? 'debug' : 'release'];
   const session = await startSession({
+    architecture: source.architecture,
     disk: source.disk,
     directory: `${source.disk}.run`,
     writes: options.snapshot === true ? 'throw-away' : 'keep',

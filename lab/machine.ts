@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { run } from '../builder/process/run.ts';
 import { SlipwayError } from '../spec/error.ts';
+import type { Architecture } from '../spec/image.ts';
 import type { MachineReport } from '../spec/machine.ts';
 import { startChild, type Child, type ChildExit } from './child.ts';
 import { consoleTail, scanConsole, type ConsoleFinding } from './console.ts';
@@ -18,6 +19,8 @@ import { openSignals } from './signals.ts';
 import { labToolbox, type Toolbox } from './toolbox.ts';
 
 export interface MachineOptions {
+  /** amd64 unless told; another one than the workstation's is emulated. */
+  readonly architecture?: Architecture;
   /** Raw disk image; never written. */
   readonly disk: string;
   /** qcow2 file over it that keeps what the machine writes, made when missing. Without: gone with the machine. */
@@ -90,7 +93,8 @@ const DEFAULT_LIMIT_MS = 180_000;
 
 /** Starts a machine; resolves as soon as QEMU runs it. */
 export async function startMachine(options: MachineOptions): Promise<Machine> {
-  const toolbox = options.toolbox ?? (await labToolbox());
+  const architecture = options.architecture ?? 'amd64';
+  const toolbox = options.toolbox ?? (await labToolbox(architecture));
   const directory = await mkdtemp(join(tmpdir(), 'slipway-machine-'));
   const consolePath = options.console ?? `${directory}.console.log`;
   await mkdir(dirname(consolePath), { recursive: true });
@@ -102,8 +106,11 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   };
   const disk = await overlayDisk(toolbox, options, directory);
   const firmware =
-    options.kernel === undefined ? await prepareFirmware(toolbox, options, directory) : undefined;
+    options.kernel === undefined
+      ? await prepareFirmware(toolbox, { ...options, architecture }, directory)
+      : undefined;
   const argv = qemuCommand(toolbox, {
+    architecture,
     accelerator: options.accelerator ?? 'tcg',
     memoryMiB: options.memoryMiB ?? 512,
     cpus: options.cpus ?? 2,
@@ -258,19 +265,25 @@ async function overlayDisk(
   };
 }
 
+const FIRMWARE: Readonly<Record<Architecture, { readonly code: string; readonly variables: string }>> = {
+  amd64: { code: '/usr/share/OVMF/OVMF_CODE_4M.secboot.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.fd' },
+  arm64: { code: '/usr/share/AAVMF/AAVMF_CODE.secboot.fd', variables: '/usr/share/AAVMF/AAVMF_VARS.fd' },
+};
+
 async function prepareFirmware(
   toolbox: Toolbox,
-  options: MachineOptions,
+  options: MachineOptions & { readonly architecture: Architecture },
   directory: string,
 ): Promise<{ code: string; variables: string }> {
+  const firmware = FIRMWARE[options.architecture];
   const variables = options.variableStore ?? join(directory, 'variables.fd');
   if (!existsSync(variables)) {
-    const template = await readFile(toolbox.file('/usr/share/OVMF/OVMF_VARS_4M.fd'));
+    const template = await readFile(toolbox.file(firmware.variables));
     await writeFile(variables, writeVariableStore(template, options.secureBoot, options.variables));
   }
   // A private copy: QEMU locks the file, and two machines may not share one.
   const code = join(directory, 'code.fd');
-  await copyFile(toolbox.file('/usr/share/OVMF/OVMF_CODE_4M.secboot.fd'), code, constants.COPYFILE_FICLONE);
+  await copyFile(toolbox.file(firmware.code), code, constants.COPYFILE_FICLONE);
   return { code, variables };
 }
 

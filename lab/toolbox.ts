@@ -1,14 +1,19 @@
 /** QEMU, firmware and their helpers: the same ones for every user and test, whatever the workstation has installed. */
-import { openToolbox, type Toolbox } from '../builder/tools/toolbox.ts';
+import { openLab, type Toolbox } from '../builder/tools/toolbox.ts';
+import type { Architecture } from '../spec/image.ts';
 
 export type { Toolbox };
 
-export function labToolbox(): Promise<Toolbox> {
-  opened ??= openToolbox('lab').catch((error: unknown) => {
-    opened = undefined;
+/** For machines of an architecture; as in image definitions, amd64 unless told. */
+export function labToolbox(machine: Architecture = 'amd64'): Promise<Toolbox> {
+  const known = opened.get(machine);
+  if (known !== undefined) return known;
+  const toolbox = openLab(machine).catch((error: unknown) => {
+    opened.delete(machine);
     throw error;
   });
-  return opened;
+  opened.set(machine, toolbox);
+  return toolbox;
 }
 
-let opened: Promise<Toolbox> | undefined;
+const opened = new Map<Architecture, Promise<Toolbox>>();

@@ -27,10 +27,9 @@ const MACHINE_PACKAGES: Record<Architecture, readonly string[]> = {
   arm64: ['qemu-system-arm', 'qemu-efi-aarch64'],
 };
 
-/** What boots amd64 machines on this one, and machines of its own kind. */
+/** What boots machines of an architecture, whatever the workstation's own is. */
 export function labPackages(machine: Architecture): readonly string[] {
   const names = [
-    ...MACHINE_PACKAGES.amd64,
     ...MACHINE_PACKAGES[machine],
     'ipxe-qemu',
     'libc6',
@@ -41,5 +40,5 @@ export function labPackages(machine: Architecture): readonly string[] {
     'swtpm-libs',
     'swtpm-tools',
   ];
-  return [...new Set(names)].sort();
+  return names.sort();
 }

@@ -25,21 +25,23 @@ export interface Toolbox {
   readonly file: (path: string) => string;
 }
 
-/** Unpacked once; needs no network when the packages are in the cache. `lab` holds QEMU and firmware for this machine's architecture. */
-export async function openToolbox(
-  packages: readonly LockedPackage[] | 'lab',
-  context: FetchContext = { mirrors: () => findMirrors({}) },
-): Promise<Toolbox> {
-  if (packages !== 'lab') return openPackages(packages, context);
+const NO_CONTEXT: FetchContext = { mirrors: () => findMirrors({}) };
+
+/** QEMU, firmware and their helpers for machines of an architecture, as programs of this workstation's own. */
+export async function openLab(machine: Architecture, context: FetchContext = NO_CONTEXT): Promise<Toolbox> {
   try {
-    return await openPackages(await labLock(context, 'keep'), context);
+    return await openToolbox(await labLock(machine, context, 'keep'), context);
   } catch (error) {
     if (!(error instanceof SlipwayError) || error.code !== 'debian.package-gone') throw error;
-    return openPackages(await labLock(context, 'renew'), context);
+    return openToolbox(await labLock(machine, context, 'renew'), context);
   }
 }
 
-async function openPackages(locked: readonly LockedPackage[], context: FetchContext): Promise<Toolbox> {
+/** Unpacked once; needs no network when the packages are in the cache. */
+export async function openToolbox(
+  locked: readonly LockedPackage[],
+  context: FetchContext = NO_CONTEXT,
+): Promise<Toolbox> {
   const id = createHash('sha256')
     .update(
       locked

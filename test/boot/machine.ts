@@ -42,14 +42,14 @@ export async function withMachine<T>(
 /** A machine that several tests share: end it with `machine.close()`, and look through its console with `expectQuietConsole`. */
 export async function startTestMachine(options: TestMachineOptions): Promise<Machine> {
   const { name, trust, expected: _expected, ...rest } = options;
-  const toolbox = await labToolbox();
+  const toolbox = await labToolbox(rest.architecture);
   const logs = join(WORK, 'console');
   await mkdir(logs, { recursive: true });
   const key = await sshKey(join(WORK, 'ssh'));
   const secureBoot = await trusted(trust ?? 'release');
   const machine = await startMachine({
     toolbox,
-    accelerator: await chooseAccelerator('auto', toolbox),
+    accelerator: await chooseAccelerator('auto', toolbox, rest.architecture),
     // One processor: two machines run at once, and firmware in system management mode is slower with more.
     cpus: 1,
     authorizedKeys: key.publicKey,
@@ -68,6 +68,7 @@ export async function startHealthy(
 ): Promise<{ source: DiskSource; machine: Machine; status: MachineStatus; access: SshAccess }> {
   const source = await buildTestImage(image);
   const machine = await startTestMachine({
+    architecture: source.architecture,
     disk: source.disk,
     diskSizeBytes: source.machineDiskBytes,
     ...options,

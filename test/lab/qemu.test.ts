@@ -9,6 +9,7 @@ const TOOLBOX = {
 };
 
 const PLAIN: QemuOptions = {
+  architecture: 'amd64',
   accelerator: 'tcg',
   memoryMiB: 256,
   cpus: 1,

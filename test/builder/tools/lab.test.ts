@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { cacheRoot } from '../../../builder/cache/directory.ts';
 import { machineArchitecture } from '../../../builder/lock/resolve.ts';
 import { labPackages } from '../../../builder/tools/packages.ts';
-import { openToolbox } from '../../../builder/tools/toolbox.ts';
+import { openLab } from '../../../builder/tools/toolbox.ts';
 import { useSharedCache } from '../debian/cache.ts';
 import { startRepository, type TestRepository } from '../debian/repository.ts';
 
@@ -25,7 +25,7 @@ afterAll(async () => {
 
 /** QEMU and its company, all of one version; files differ, so that hashes do. */
 function publish(version: string): Promise<void> {
-  const packages = labPackages(machineArchitecture()).map((name) => ({
+  const packages = labPackages('amd64').map((name) => ({
     name,
     version,
     architecture: machineArchitecture(),
@@ -40,22 +40,22 @@ const online = {
 const offline = { mirrors: () => Promise.reject(new Error('a mirror was asked for')) };
 
 test('the lab is resolved at first use, and needs no network afterwards', async () => {
-  const first = await openToolbox('lab', online);
+  const first = await openLab('amd64', online);
   expect(first.file('/usr/share/ovmf')).toContain(first.root);
-  const again = await openToolbox('lab', offline);
+  const again = await openLab('amd64', offline);
   expect(again.root).toBe(first.root);
 });
 
 test('newer versions are taken only when the old ones are gone from mirror and cache', async () => {
-  const first = await openToolbox('lab', online);
+  const first = await openLab('amd64', online);
   await publish('2.0');
-  expect((await openToolbox('lab', online)).id).toBe(first.id);
+  expect((await openLab('amd64', online)).id).toBe(first.id);
 
   await rm(join(cacheRoot(), 'objects'), { recursive: true });
   await rm(join(cacheRoot(), 'tools'), { recursive: true });
   await rm(join(repository.folder, 'archive/pool'), { recursive: true });
   await publish('2.0');
-  const renewed = await openToolbox('lab', online);
+  const renewed = await openLab('amd64', online);
   expect(renewed.id).not.toBe(first.id);
-  expect((await openToolbox('lab', offline)).id).toBe(renewed.id);
+  expect((await openLab('amd64', offline)).id).toBe(renewed.id);
 });
