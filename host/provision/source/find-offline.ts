@@ -18,5 +18,5 @@ export async function findOffline(
   options: LookOptions = {},
 ): Promise<Found | undefined> {
   const seed = await lookOffline(system, policy, options);
-  return seed === undefined ? undefined : readSeed(seed);
+  return seed === undefined ? undefined : readSeed(system, seed);
 }

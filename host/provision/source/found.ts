@@ -7,6 +7,10 @@ export interface Seed {
   /** For people: `/dev/vdb (cidata)`, `QEMU fw_cfg`. */
   readonly origin: string;
   readonly documents: Documents;
+  /** What `ds=nocloud;...` says; it goes before the same in the meta-data. */
+  readonly line?: NoCloudLine;
+  /** `cloud-config-url=` */
+  readonly configUrl?: string;
   /** Worth knowing, but no fault: `/dev/vdc has the label cidata, too, with the same content`. */
   readonly notes: readonly string[];
 }
@@ -19,6 +23,14 @@ export interface Documents {
   readonly rawMetaData?: Uint8Array;
 }
 
+/** `ds=nocloud;s=...;h=...;i=...` of SMBIOS or of the kernel's command line. */
+export interface NoCloudLine {
+  /** Ends in `/`. */
+  readonly seedFrom?: string;
+  readonly localHostname?: string;
+  readonly instanceId?: string;
+}
+
 /** A source that was read as a whole. Plain data: it survives JSON, but for the bytes. */
 export interface Found extends Documents {
   readonly source: DatasourceName;
@@ -29,6 +41,8 @@ export interface Found extends Documents {
   readonly metaData: MetaData;
   /** What the platform says of the machine, for `slip config status`. */
   readonly platformFacts: PlatformFacts;
+  /** Of an offline source: its documents as they lie there, to be kept and compared with what `lookOffline` finds at the next boot. */
+  readonly seed?: Documents;
   readonly notes: readonly string[];
 }
 
