@@ -6,11 +6,14 @@ import { readImage } from '../builder/build/prepare.ts';
 import { formatChanges } from '../builder/lock/changes.ts';
 import { updateLock, type LockUpdate } from '../builder/lock/update.ts';
 import { vendorInputs, type VendorResult } from '../builder/lock/vendor.ts';
+import type { Architecture } from '../spec/image.ts';
+import { architectureOption } from './architecture-option.ts';
 import { terminalProgress } from './progress.ts';
 
 interface LockFlags {
   readonly vendor?: string;
   readonly profile: readonly string[];
+  readonly architecture?: Architecture;
   readonly json?: boolean;
 }
 
@@ -20,10 +23,11 @@ export function lockCommand(): Command {
     .argument('<image>', 'image definition, for example images/minimal.yaml')
     .option('--vendor <dir>', "copy every locked input into a folder that the image's `inputs:` can name")
     .option('--profile <name...>', 'profiles of the image whose packages are locked too', [])
+    .addOption(architectureOption())
     .option('--json', 'print the changes as JSON')
     .action(async (file: string, flags: LockFlags) => {
       const progress = terminalProgress();
-      const image = await readImage(file, flags.profile);
+      const image = await readImage(file, flags.profile, flags.architecture);
       const update = await progress.step('lock', () =>
         updateLock(image, { progress: (text) => progress.note(text) }),
       );

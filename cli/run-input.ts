@@ -28,6 +28,7 @@ export interface InputOptions {
   readonly keys: string;
   readonly output?: string;
   readonly profile: readonly string[];
+  readonly architecture?: Architecture;
   readonly locked?: true;
   /** Lock anew, visibly, where the mirror has dropped a locked package. */
   readonly relock?: true;
@@ -66,6 +67,7 @@ async function buildDisk(file: string, options: InputOptions, progress: Progress
       keys: options.keys,
       passphrase: passphraseSource({ prompt: () => askPassphrase() }),
       profiles: options.profile,
+      architecture: options.architecture,
       lock,
       progress,
     });

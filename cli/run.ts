@@ -9,6 +9,8 @@ import { ssh, type SshAccess } from '../lab/ssh.ts';
 import { labToolbox } from '../lab/toolbox.ts';
 import { SlipwayError } from '../spec/error.ts';
 import type { MachineReport, MachineStatus } from '../spec/machine.ts';
+import type { Architecture } from '../spec/image.ts';
+import { architectureOption } from './architecture-option.ts';
 import { terminalProgress } from './progress.ts';
 import { prepareDisk } from './run-input.ts';
 import { serviceTable } from './service-table.ts';
@@ -30,6 +32,7 @@ interface RunOptions {
   readonly locked?: true;
   readonly output?: string;
   readonly profile: readonly string[];
+  readonly architecture?: Architecture;
   readonly json?: true;
 }
 
@@ -67,6 +70,7 @@ export function runCommand(): Command {
     .option('--keys <DIR>', 'keys that the firmware trusts', process.env['SLIPWAY_KEYS'] ?? 'keys')
     .option('--user <NAME>', 'who logs in (default: the first operator that the image names)')
     .option('--profile <NAME>', 'profile of the image definition; repeatable', collect, [])
+    .addOption(architectureOption())
     .option('--output <DIR>', 'where to build')
     .option('--locked', 'fail if the lock file does not fit the definition')
     .option(

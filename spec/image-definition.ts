@@ -12,16 +12,14 @@ import { defineServices } from './service-load.ts';
 import { nearest } from './suggest.ts';
 import { defineUpdate } from './update-definition.ts';
 
-const KERNEL: Readonly<Record<Architecture, string>> = {
-  amd64: 'linux-image-cloud-amd64',
-  arm64: 'linux-image-cloud-arm64',
-};
+const FLAVOUR = { cloud: 'linux-image-cloud-', full: 'linux-image-' } as const;
 
 /** `undefined` when the settings themselves have faults; the services are checked in any case. */
 export async function defineImage(
   reading: Reading,
   layers: ImageLayers,
   profiles: readonly string[],
+  asked?: Architecture,
 ): Promise<ImageDefinition | undefined> {
   const active = new Set(profiles);
   const services = await defineServices(reading, layers.services, { profiles: active, complete: true });
@@ -43,11 +41,12 @@ export async function defineImage(
     value.provisioning === undefined
       ? undefined
       : await defineProvisioning(reading, settings, value.provisioning, active.has('debug'));
+  const architecture = asked ?? value.architecture;
   return {
     file: layers.file,
     name: value.name,
     version: value.version,
-    architecture: value.architecture,
+    architecture,
     distribution: {
       suite: value.distribution.suite,
       ...(value.distribution.mirror === undefined ? {} : { mirror: value.distribution.mirror }),
@@ -56,7 +55,7 @@ export async function defineImage(
         : { securityMirror: value.distribution.security_mirror }),
     },
     kernel: {
-      package: value.kernel.package ?? KERNEL[value.architecture],
+      package: value.kernel.package ?? `${FLAVOUR[value.kernel.flavour]}${architecture}`,
       modules: value.kernel.modules,
       commandLine: value.kernel.command_line,
     },

@@ -98,7 +98,13 @@ const settings = {
       package: text
         .regex(/^[a-z0-9][a-z0-9+.-]+$/, 'expected the name of a Debian package')
         .optional()
-        .describe('Debian package of the kernel. Without it `linux-image-cloud-` and the architecture.'),
+        .describe('Debian package of the kernel, where it is to be another one than its flavour says.'),
+      flavour: z
+        .enum(['cloud', 'full'])
+        .prefault('cloud')
+        .describe(
+          'Which of Debian’s kernels: `cloud` is the small one for virtual machines, `full` has the drivers of real ones.',
+        ),
       modules: z
         .array(text.regex(/^[A-Za-z0-9_-]+$/, 'expected the name of a kernel module'))
         .prefault([])

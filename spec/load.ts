@@ -1,7 +1,7 @@
 /** Loads an image definition, or a service file, with everything they name. All faults are collected; nothing is thrown for them. */
 import { basename, resolve } from 'node:path';
 import type { Diagnostic } from './diagnostic.ts';
-import type { ImageDefinition } from './image.ts';
+import type { Architecture, ImageDefinition } from './image.ts';
 import { defineImage } from './image-definition.ts';
 import { loadLayers } from './image-layers.ts';
 import { IMAGE_ONLY_KEYS } from './image-schema.ts';
@@ -14,6 +14,8 @@ import type { ServiceDefinition } from './service.ts';
 export interface LoadOptions extends Partial<InputFiles> {
   /** Profiles to activate, in the order in which they are laid over the image. */
   readonly profiles?: readonly string[];
+  /** In place of what the definition says. */
+  readonly architecture?: Architecture;
 }
 
 export interface LoadResult {
@@ -33,7 +35,8 @@ export async function loadImage(file: string, options: LoadOptions = {}): Promis
   const reading = startReading({ ...diskFiles, ...options });
   const profiles = [...new Set(options.profiles ?? [])];
   const layers = await loadLayers(reading, resolve(file), file, profiles);
-  const image = layers === undefined ? undefined : await defineImage(reading, layers, profiles);
+  const image =
+    layers === undefined ? undefined : await defineImage(reading, layers, profiles, options.architecture);
   const diagnostics = finished(reading);
   return hasErrors(diagnostics) || image === undefined ? { diagnostics } : { image, diagnostics };
 }

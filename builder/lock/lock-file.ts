@@ -1,6 +1,7 @@
 /** The lock file beside an image definition: every input by its hash. It names no host. */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import type { ImageDefinition } from '../../spec/image.ts';
 import { writeFileAtomic } from '../cache/directory.ts';
 import { parseLocated } from './parse.ts';
 
@@ -76,9 +77,9 @@ export type LockedPackage = Readonly<z.infer<typeof LockedPackageSchema>>;
 export type LockedImage = Readonly<z.infer<typeof LockedImageSchema>>;
 export type LockFile = Readonly<z.output<typeof LockFileSchema>>;
 
-/** `images/minimal.yaml` -> `images/minimal.lock`. */
-export function lockPath(imageFile: string): string {
-  return imageFile.replace(/\.ya?ml$/, '') + '.lock';
+/** `images/minimal.yaml` -> `images/minimal.lock`; for another architecture than amd64 `images/minimal.arm64.lock`. */
+export function lockPath({ file, architecture }: Pick<ImageDefinition, 'file' | 'architecture'>): string {
+  return `${file.replace(/\.ya?ml$/, '')}${architecture === 'amd64' ? '' : `.${architecture}`}.lock`;
 }
 
 /** `undefined` where there is no lock file yet. */

@@ -17,7 +17,7 @@ export interface LockUpdate {
  * inputs give the same image.
  */
 export async function updateLock(image: ImageDefinition, options: ResolveOptions = {}): Promise<LockUpdate> {
-  const path = lockPath(image.file);
+  const path = lockPath(image);
   const before = await readLockOrNothing(path);
   const lock = await resolveLock(image, options);
   const changes = lockChanges(before, lock);

@@ -64,8 +64,11 @@ test('written sorted, read back the same', async () => {
 });
 
 test('it stands beside the image definition', () => {
-  expect(lockPath('/images/minimal.yaml')).toBe('/images/minimal.lock');
-  expect(lockPath('/images/minimal.yml')).toBe('/images/minimal.lock');
+  const path = (file: string, architecture: 'amd64' | 'arm64' = 'amd64'): string =>
+    lockPath({ file, architecture });
+  expect(path('/images/minimal.yaml')).toBe('/images/minimal.lock');
+  expect(path('/images/minimal.yml')).toBe('/images/minimal.lock');
+  expect(path('/images/minimal.yaml', 'arm64')).toBe('/images/minimal.arm64.lock');
 });
 
 describe('damaged lock files are told with file, line and column', () => {
