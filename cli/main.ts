@@ -6,6 +6,7 @@ import { reportFailure } from './failure.ts';
 /** Loaded only when they are called: start-up time is part of "nothing changed". */
 const SUBCOMMANDS: readonly (() => Promise<Command>)[] = [
   async () => (await import('./build.ts')).buildCommand(),
+  async () => (await import('./export.ts')).exportCommand(),
   async () => (await import('./lock.ts')).lockCommand(),
   async () => (await import('./validate.ts')).validateCommand(),
   async () => (await import('./keys.ts')).keysCommand(),
@@ -16,7 +17,7 @@ const SUBCOMMANDS: readonly (() => Promise<Command>)[] = [
   async () => (await import('./demo.ts')).demoCommand(),
 ];
 
-const NAMES = ['build', 'lock', 'validate', 'keys', 'run', 'inspect', 'repo', 'release', 'demo'];
+const NAMES = ['build', 'export', 'lock', 'validate', 'keys', 'run', 'inspect', 'repo', 'release', 'demo'];
 
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('slipway')

@@ -14,10 +14,33 @@ export interface ErofsImage {
   readFile(path: string): Promise<Buffer | undefined>;
   /** Names in a directory. */
   list(path: string): Promise<readonly string[]>;
+  /** Everything in it, directories before what they hold, in the order of the names' bytes. Throws `erofs.invalid`. */
+  entries(): AsyncIterable<ErofsEntry>;
 }
+
+interface EntryBase {
+  /** Absolute; `/` is the root itself. */
+  readonly path: string;
+  /** Permission bits, with setuid, setgid and sticky. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export type ErofsEntry = EntryBase &
+  (
+    | { readonly type: 'file'; readonly sizeBytes: number; readonly read: () => Promise<Buffer> }
+    | { readonly type: 'directory' }
+    | { readonly type: 'symlink'; readonly target: string }
+    /** `target`: the path under which the file came before. */
+    | { readonly type: 'hardlink'; readonly target: string }
+  );
 
 interface Inode {
   readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly links: number;
   readonly sizeBytes: number;
   /** `plain`: whole blocks at `block`; `inline`: the last, partial one directly behind the inode, at `tail`. */
   readonly layout: 'plain' | 'inline';
@@ -32,6 +55,8 @@ const DIRENT_BYTES = 12;
 const TYPE_MASK = 0o170000;
 const DIRECTORY = 0o040000;
 const REGULAR = 0o100000;
+const SYMLINK = 0o120000;
+const MAX_DEPTH = 64;
 /** What inspecting ever reads: descriptions, not programs. */
 const MAX_READ_BYTES = 64 * 1024 * 1024;
 
@@ -65,6 +90,7 @@ export async function readErofs(source: ByteSource): Promise<ErofsImage> {
       const names = [...(await readDirectory(context, inode)).keys()];
       return names.filter((name) => name !== '.' && name !== '..');
     },
+    entries: () => walk(context, { nid: context.rootNid, path: '/', depth: 0 }, new Map()),
   };
 }
 
@@ -86,6 +112,45 @@ async function lookUp(context: Context, path: string): Promise<Inode | undefined
   return inode;
 }
 
+/** `seen`: where the inodes that have several names came first. */
+async function* walk(
+  context: Context,
+  { nid, path, depth }: { readonly nid: number; readonly path: string; readonly depth: number },
+  seen: Map<number, string>,
+): AsyncIterable<ErofsEntry> {
+  if (depth > MAX_DEPTH) throw invalid('its directories are nested too deep');
+  const inode = await readInode(context, nid);
+  const { mode, uid, gid } = inode;
+  const base = { path, mode: mode & 0o7777, uid, gid };
+  const first = seen.get(nid);
+  if (first !== undefined) {
+    yield { ...base, type: 'hardlink', target: first };
+    return;
+  }
+  switch (mode & TYPE_MASK) {
+    case REGULAR:
+      if (inode.links > 1) seen.set(nid, path);
+      yield { ...base, type: 'file', sizeBytes: inode.sizeBytes, read: () => readData(context, inode) };
+      return;
+    case SYMLINK:
+      yield { ...base, type: 'symlink', target: (await readData(context, inode)).toString('utf8') };
+      return;
+    case DIRECTORY:
+      yield { ...base, type: 'directory' };
+      for (const [name, child] of await readDirectory(context, inode)) {
+        if (name === '.' || name === '..') continue;
+        yield* walk(
+          context,
+          { nid: child, path: `${path === '/' ? '' : path}/${name}`, depth: depth + 1 },
+          seen,
+        );
+      }
+      return;
+    default:
+      throw invalid(`${path} is neither a file nor a directory nor a link`);
+  }
+}
+
 async function readInode({ source, metadata }: Context, nid: number): Promise<Inode> {
   const offset = metadata + nid * SLOT_BYTES;
   const head = await source.read(offset, SLOT_BYTES);
@@ -98,6 +163,9 @@ async function readInode({ source, metadata }: Context, nid: number): Promise<In
   const attributeBytes = attributes === 0 ? 0 : 12 + (attributes - 1) * 4;
   return {
     mode: head.readUInt16LE(4),
+    uid: extended ? head.readUInt32LE(24) : head.readUInt16LE(24),
+    gid: extended ? head.readUInt32LE(28) : head.readUInt16LE(26),
+    links: extended ? (await source.read(offset + 44, 4)).readUInt32LE(0) : head.readUInt16LE(6),
     sizeBytes: extended ? Number(head.readBigUInt64LE(8)) : head.readUInt32LE(8),
     layout,
     block: head.readUInt32LE(16),

@@ -1,5 +1,6 @@
 /** The one door to other programs (style.md 3): argv arrays, explicit environment, closed stdin, time limit. */
 import { open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import { execa } from 'execa';
 import { SlipwayError } from '../../spec/error.ts';
 
@@ -7,7 +8,7 @@ export interface RunOptions {
   /** Added to the fixed environment (`LC_ALL=C.UTF-8`, `TZ=UTC`, `PATH`, `HOME`). */
   readonly environment?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  readonly input?: Uint8Array | string;
+  readonly input?: Uint8Array | string | Readable;
   readonly timeoutMs?: number;
   /** Writes what the program prints into this (new) file instead of memory. */
   readonly outputFile?: string;
