@@ -6,6 +6,7 @@ import { loadKeys, type Keys } from '../../builder/keys/load.ts';
 import type { Progress } from '../../builder/progress.ts';
 import { prepareDisk, type DiskSource } from '../../cli/run-input.ts';
 import { SlipwayError } from '../../spec/error.ts';
+import type { Architecture } from '../../spec/image.ts';
 import { initTufKeys } from '../../updater/repository/keys/init.ts';
 
 /** Everything that boot tests leave lies here: keys, images, console logs. */
@@ -29,12 +30,17 @@ export async function testKeys(directory = KEYS): Promise<Keys> {
 }
 
 /** Builds an image definition; its lock file is made anew, visibly, where the mirror has dropped a package. */
-export async function buildTestImage(file: string, profiles: readonly string[] = []): Promise<DiskSource> {
+export async function buildTestImage(
+  file: string,
+  profiles: readonly string[] = [],
+  architecture: Architecture = 'amd64',
+): Promise<DiskSource> {
   await testKeys();
-  const name = [basename(file, '.yaml'), ...profiles].join('-');
+  const suffix = architecture === 'amd64' ? [] : [architecture];
+  const name = [basename(file, '.yaml'), ...profiles, ...suffix].join('-');
   return prepareDisk(
     resolve(file),
-    { keys: KEYS, output: join(WORK, 'images', name), profile: profiles, relock: true },
+    { keys: KEYS, output: join(WORK, 'images', name), profile: profiles, architecture, relock: true },
     plainProgress(name),
   );
 }
