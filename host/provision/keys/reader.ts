@@ -1,0 +1,54 @@
+/** One reading of a configuration: where faults and remarks about its keys are collected. */
+import type { Diagnostic } from '../../../spec/diagnostic.ts';
+import { faultAt, type Located, type Position } from '../../../spec/located.ts';
+import type { KeyStatus } from '../../../spec/provisioning.ts';
+
+export interface Reader {
+  readonly diagnostics: Diagnostic[];
+  /** Of sub-keys, and of keys that need no plan. */
+  readonly keys: KeyStatus[];
+  /** `users`, `users.passwd`: what is being read. */
+  readonly path: readonly string[];
+  /** What is read must not be shown. */
+  readonly secret: boolean;
+}
+
+/** One level further in. */
+export function within(reader: Reader, name: string, secret = false): Reader {
+  return { ...reader, path: [...reader.path, name], secret: reader.secret || secret };
+}
+
+/** An error at a node or a key. Under a secret neither the line nor what was found is shown. */
+export function fault(reader: Reader, at: Position, code: string, message: string, hint?: string): undefined {
+  reader.diagnostics.push(shown(reader, faultAt(at, `config.${code}`, message, hint)));
+  return undefined;
+}
+
+/** What is accepted all the same. */
+export function warn(reader: Reader, at: Position, code: string, message: string, hint?: string): void {
+  reader.diagnostics.push(shown(reader, faultAt(at, `config.${code}`, message, hint, 'warning')));
+}
+
+/** What the key or sub-key that is being read comes to without any plan. */
+export function remark(reader: Reader, at: Position, state: 'applied' | 'ignored', reason: string): void {
+  const key = reader.path.join('.');
+  reader.keys.push({ key, state, file: at.source.display, line: at.line, reason });
+}
+
+/** `expected a text, found the number 12`. */
+export function mismatch(reader: Reader, node: Located, wanted: string, hint?: string): undefined {
+  const found = reader.secret ? '' : `, found ${described(node)}`;
+  return fault(reader, node.at, 'type', `expected ${wanted}${found}`, hint);
+}
+
+function described(node: Located): string {
+  if (node.kind !== 'scalar') return node.kind === 'list' ? 'a list' : 'a mapping';
+  if (node.value === null) return 'nothing';
+  if (typeof node.value === 'number') return `the number ${node.text}`;
+  if (typeof node.value === 'boolean') return node.text;
+  return `the text '${node.value.length > 40 ? `${node.value.slice(0, 37)}...` : node.value}'`;
+}
+
+function shown(reader: Reader, diagnostic: Diagnostic): Diagnostic {
+  return reader.secret ? { ...diagnostic, sourceLine: '', column: 1, length: 1 } : diagnostic;
+}
