@@ -6,31 +6,40 @@ import { runProgram } from '../../../../system/program.ts';
 import type { System } from '../../../../system/system.ts';
 import { blockDevices } from './devices.ts';
 
-const BUSES = ['pci', 'virtio', 'vmbus', 'xen', 'scsi'];
-/** Controllers of storage (PCI class 01) and USB (0c03), virtio's disk and SCSI, Hyper-V's SCSI and IDE; SCSI disks and CD drives on them. */
+const BUSES = ['pci', 'virtio', 'vmbus', 'xen', 'usb', 'scsi'];
+/** Controllers of storage (PCI class 01) and USB (0c03), virtio's disk and SCSI, Hyper-V's SCSI and IDE; sticks, disks and CD drives on them. */
 const STORAGE =
-  /^(?:pci:.*bc01|pci:.*bc0Csc03|virtio:d0000000[28]v|vmbus:(?:d96361baa104294db60572e2ffb1dc7f|32264132cb86a2445c7b4c1af3d4)|xen:vbd|scsi:t-0x0[05])/;
+  /^(?:pci:.*bc01|pci:.*bc0Csc03|virtio:d0000000[28]v|vmbus:(?:d96361baa104294db60572e2ffb1dc7f|32264132cb86a2449b5c50d1417354f5)|xen:vbd|usb:.*ic08|scsi:t-0x0[05])/;
 /** A controller asks its ports after its driver has started, and a CD drive what is in it. */
-const SETTLE_MS = 1500;
+const SETTLE_MS = 1000;
+/** A USB stick is left alone for a second before anything is asked of it. */
+const STICK_MS = 4000;
+/** After the last device that came. */
+const QUIET_MS = 150;
 const STEP_MS = 50;
 
-/** False when there was nothing to load. Waits until new devices appear, 1.5 s at most. */
+/** False when there was nothing to load. Waits until new devices have come, 1 s at most, or 4 s where there is a USB stick. */
 export async function loadStorageDrivers(system: System): Promise<boolean> {
-  const before = blockDevices(system).length;
-  if (!(await loadMissing(system, new Set()))) return false;
+  let devices = blockDevices(system).length;
   const tried = new Set<string>();
-  const endMs = system.uptimeMs() + SETTLE_MS;
+  await loadMissing(system, tried);
+  if (tried.size === 0) return false;
+  const startMs = system.uptimeMs();
+  let endMs = startMs + SETTLE_MS;
   while (system.uptimeMs() < endMs) {
-    // CD drives and disks announce themselves once their controller has found them, and need drivers of their own.
-    await loadMissing(system, tried);
-    if (blockDevices(system).length > before) break;
     await new Promise<void>((resolve) => void system.after(STEP_MS, resolve));
+    // CD drives and disks announce themselves once their controller has found them, and need drivers of their own.
+    const loaded = await loadMissing(system, tried);
+    if (loaded.some((name) => name.startsWith('usb:'))) endMs = startMs + STICK_MS;
+    const now = blockDevices(system).length;
+    if (now > devices) endMs = system.uptimeMs() + QUIET_MS;
+    devices = now;
   }
   return true;
 }
 
-/** Devices without a driver, by what they call themselves. `tried` are not tried again. */
-async function loadMissing(system: System, tried: Set<string>): Promise<boolean> {
+/** Drivers for devices without one, by what those call themselves. What was tried is not tried again. */
+async function loadMissing(system: System, tried: Set<string>): Promise<readonly string[]> {
   const names = new Set<string>();
   for (const bus of BUSES)
     for (const device of system.list(`/sys/bus/${bus}/devices`)) {
@@ -39,9 +48,8 @@ async function loadMissing(system: System, tried: Set<string>): Promise<boolean>
       if (name === undefined || tried.has(name) || !STORAGE.test(name)) continue;
       if (system.linkStatus(`${path}/driver`) === undefined) names.add(name);
     }
-  if (names.size === 0) return false;
   for (const name of names) tried.add(name);
   // -q: an image need not have a driver for everything; -a: all of these.
-  await runProgram(system, ['modprobe', '-qa', ...names]);
-  return true;
+  if (names.size > 0) await runProgram(system, ['modprobe', '-qa', ...names]);
+  return [...names];
 }
