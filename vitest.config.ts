@@ -15,6 +15,8 @@ const INTEGRATION = [
   'test/builder/tools/real-archive.test.ts',
   'test/cli/keys.test.ts',
   'test/cli/lock.test.ts',
+  'test/host/provision/services/image/**/*.test.ts',
+  'test/host/provision/services/prepare/**/*.test.ts',
   'test/host/slip/**/*.test.ts',
   'test/host/slipd/real.test.ts',
   'test/lab/machine.test.ts',

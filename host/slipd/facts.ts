@@ -5,6 +5,7 @@ import { monitorFacts } from './monitor.ts';
 import { PATHS } from './paths.ts';
 import type { MachineFacts } from './plan/status.ts';
 import { provisioningProblem } from './provision.ts';
+import { updateAlarms } from './update.ts';
 
 /** For a status: read when one is asked for, never in between. */
 export function readFacts(
@@ -17,7 +18,7 @@ export function readFacts(
     rootHash: bootFile(system, 'root-hash') ?? '',
     slot: slot === 'a' || slot === 'b' ? slot : 'unknown',
     watchdog,
-    notes: bootNotes(system),
+    notes: [...bootNotes(system), ...updateAlarms(system)],
     memory: memoryOf(system.readText('/proc/meminfo') ?? ''),
     services: Object.fromEntries(
       description.services.map(({ name }) => [
@@ -45,9 +46,17 @@ export function bootProblems(system: System): readonly string[] {
 /** What is worth knowing, but does not make this a bad boot. */
 export function bootNotes(system: System): readonly string[] {
   const from = bootFile(system, 'fallback-from');
-  return from === undefined
-    ? []
-    : [`version ${from} could not open its root, and this one was booted instead`];
+  return [
+    ...(from === undefined
+      ? []
+      : [`version ${from} could not open its root, and this one was booted instead`]),
+    ...(isLive(system) ? ['live: the machine runs from its medium, and keeps nothing'] : []),
+  ];
+}
+
+/** Started from a CD, a stick or the network: there are no slots, and state is in memory. */
+export function isLive(system: System): boolean {
+  return bootFile(system, 'live') !== undefined;
 }
 
 /** Whether this version has yet to prove itself: its boot is counted. */

@@ -3,6 +3,7 @@ import type { UpdateStatus } from '../../spec/machine.ts';
 import { MACHINE_PATHS } from '../../spec/machine.ts';
 import { UPDATE_PATHS } from '../../spec/update.ts';
 import type { System } from '../../system/system.ts';
+import { isLive } from './facts.ts';
 import { ENVIRONMENT, PATHS, PROGRAMS, UPDATER_MODULE } from './paths.ts';
 import type { UpdateGate, UpdateMemory } from './plan/memory.ts';
 
@@ -16,7 +17,8 @@ const LEAVE_TRIAL_LIMIT_MS = 20_000;
 const MEMORY_BYTES = 24 * 1024 * 1024;
 
 export function hasUpdater(system: System): boolean {
-  return system.status(UPDATE_PATHS.switch) !== undefined;
+  // A live machine has no slots: what runs is replaced with its medium.
+  return system.status(UPDATE_PATHS.switch) !== undefined && !isLive(system);
 }
 
 /** `switch.js COMMAND REASON`, with the last lines of a service's log as its input. */
@@ -77,7 +79,12 @@ export function readUpdate(system: System, update: UpdateMemory | null): UpdateS
   };
 }
 
-type Summary = Pick<UpdateStatus, 'next' | 'failed'>;
+/** What the weekly scrub found rotten, and could not repair. */
+export function updateAlarms(system: System): readonly string[] {
+  return summary(system)?.alarms ?? [];
+}
+
+type Summary = Pick<UpdateStatus, 'next' | 'failed'> & { readonly alarms?: readonly string[] };
 
 function summary(system: System): Summary | undefined {
   const text = system.readText(`${PATHS.runtime}/update.json`);

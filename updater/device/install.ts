@@ -8,6 +8,7 @@ import { addHistory } from './history.ts';
 import { PATHS } from './paths.ts';
 import { mayDownload } from './policy/download.ts';
 import type { Progress } from './progress.ts';
+import { rememberUki } from './scrub/memory.ts';
 
 export interface InstallOptions {
   /** The operator said yes to a full download. */
@@ -48,6 +49,7 @@ export async function install(
     phase = 'switch';
   }
   if (phase === 'switch') await storePendingFiles(context, fetcher, manifest);
+  if (phase === 'switch') await rememberUki(system, manifest.version, manifest.uki.sha256);
   if (brought) {
     const at = Math.floor(system.wallClockMs() / 1000);
     const { version } = manifest;

@@ -29,6 +29,9 @@ export interface Parts {
   readonly pendingFiles: typeof pendingFiles;
   readonly storePendingFile: typeof storePendingFile;
   readonly rollback: typeof boot.rollback;
+  readonly scrubUkis: typeof boot.scrubUkis;
+  readonly mendSuperblock: typeof boot.mendSuperblock;
+  readonly publishSummary: typeof boot.publishSummary;
   readonly planDownload: typeof planDownload;
   readonly applyRoot: typeof applyRoot;
   readonly applyUki: typeof applyUki;
@@ -57,6 +60,9 @@ export const MACHINE_PARTS: Parts = {
   pendingFiles,
   storePendingFile,
   rollback: boot.rollback,
+  scrubUkis: boot.scrubUkis,
+  mendSuperblock: boot.mendSuperblock,
+  publishSummary: boot.publishSummary,
   planDownload,
   applyRoot,
   applyUki,

@@ -26,4 +26,6 @@ export const PATHS = {
   /** Digests of metadata that was verified since the start. */
   verified: `${runtime}/verified.json`,
   scratch: `${runtime}/scratch`,
+  /** The scrub's own directory in memory: it may fetch meanwhile. */
+  scrub: `${runtime}/scrub`,
 } as const;

@@ -12,6 +12,7 @@ import { gateCommand } from './commands/gate.ts';
 import { historyCommand } from './commands/history.ts';
 import { holdCommand, unholdCommand } from './commands/hold.ts';
 import { rollbackCommand } from './commands/rollback.ts';
+import { scrubCommand } from './commands/scrub.ts';
 import { statusCommand } from './commands/status.ts';
 import { openContext } from './context.ts';
 import { Interrupted, INTERRUPTED_EXIT } from './interrupt.ts';
@@ -23,6 +24,7 @@ export const COMMANDS: readonly Command[] = [
   applyCommand,
   statusCommand,
   rollbackCommand,
+  scrubCommand,
   holdCommand,
   unholdCommand,
   historyCommand,

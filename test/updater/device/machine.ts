@@ -4,12 +4,24 @@
  */
 import { SETTINGS } from './settings.ts';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  mkdtempSync,
+  openSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { SlipwayError } from '../../../spec/error.ts';
 import { UPDATE_PATHS, type UpdateSettings } from '../../../spec/update.ts';
 import { MACHINE_PATHS } from '../../../spec/machine.ts';
-import type { Fetcher } from '../../../updater/device/fetch/fetcher.ts';
+import { createNodeSystem } from '../../../system/node.ts';
+import { openContext, type Context } from '../../../updater/device/context.ts';
+import { createFetcher, type Fetcher } from '../../../updater/device/fetch/fetcher.ts';
+import { createOutput } from '../../../updater/device/output.ts';
+import { scrubUkis } from '../../../updater/device/scrub/ukis.ts';
 import { MACHINE_PARTS, type Parts } from '../../../updater/device/parts.ts';
 import { commitSlot } from '../../../updater/device/switch/commit-slot.ts';
 import { confirm } from '../../../updater/device/switch/confirm.ts';
@@ -23,7 +35,7 @@ import { reconcile } from '../../../updater/device/switch/reconcile.ts';
 import { changeRecord, loadRecord } from '../../../updater/device/switch/record-store.ts';
 import { rollback } from '../../../updater/device/switch/rollback.ts';
 import type { Unmet } from '../../../updater/device/switch/requirements.ts';
-import { slotContent } from '../../../updater/device/switch/superblock.ts';
+import { makeSuperblock, slotContent } from '../../../updater/device/switch/superblock.ts';
 import { switchTo } from '../../../updater/device/switch/switch-to.ts';
 import { runUpdate } from '../../../updater/device/update.ts';
 import {
@@ -68,6 +80,12 @@ export interface TestMachine {
   unmet: readonly Unmet[];
   /** Parts that were called, in order. */
   readonly called: string[];
+  /** Files in place of the slots' devices. */
+  slots: Readonly<Record<'a' | 'b', { readonly data: string; readonly tree: string }>> | undefined;
+  /** Directory of payloads that can be streamed. */
+  payloads: string | undefined;
+  /** What the commands get. */
+  context(): Context;
   /** `slip update ...`. */
   update(...argv: readonly string[]): Promise<Outcome>;
   /** Restarts into what the boot loader would choose: the newest that has tries left. */
@@ -121,6 +139,14 @@ export async function testMachine(
     salt: undefined,
     unmet: [],
     called: [],
+    slots: undefined,
+    payloads: undefined,
+    context: () =>
+      openContext(system, parts(), {
+        output: createOutput(system, 'text'),
+        terminal: false,
+        checkInterrupted: () => undefined,
+      }),
     update: async (...argv) => {
       [stdout, stderr] = ['', ''];
       const code = await runUpdate(system, argv, { parts: parts(), checkInterrupted: () => undefined });
@@ -172,8 +198,8 @@ export async function testMachine(
           const other = otherSlot(machine.running.slot);
           const devices = (slot: 'a' | 'b') => ({
             slot,
-            dataDevice: '',
-            verityDevice: '',
+            dataDevice: machine.slots?.[slot].data ?? '',
+            verityDevice: machine.slots?.[slot].tree ?? '',
             sizeBytes: 2 ** 30,
           });
           return {
@@ -217,6 +243,22 @@ export async function testMachine(
         }),
       switchTo: (_system, manifest) =>
         part('switchTo', () => switchTo(disk, machine.running, manifest, { interfaces: [] }, now())),
+      scrubUkis: (_system, options) =>
+        part('scrubUkis', () =>
+          scrubUkis({
+            ...options,
+            disk,
+            running: machine.running,
+            copy: (from, output) => Promise.resolve(copyFileSync(from, output)),
+          }),
+        ),
+      mendSuperblock: (_system, slot, root) =>
+        part('mendSuperblock', async () => {
+          await disk.writeSuperblock(slot, makeSuperblock(root));
+          const tree = machine.slots?.[slot].tree;
+          if (tree !== undefined) overwrite(tree, disk.superblocks[slot]);
+        }),
+      publishSummary: () => Promise.resolve(),
       rollback: (_system, reason) => part('rollback', () => rollback(disk, machine.running, reason, now())),
       reboot: () => {
         machine.restarts++;
@@ -270,9 +312,21 @@ function fetcherOf(machine: TestMachine): Fetcher {
       if (bytes !== 'missing') received += bytes.length;
       return bytes;
     },
-    stream: () => {
-      throw new Error('nothing is streamed in these tests');
+    stream: (name, offset, endBytes) => {
+      if (machine.payloads === undefined) throw new Error('nothing is streamed in these tests');
+      const scratch = join(machine.payloads, '../fetch');
+      return createFetcher(createNodeSystem(), { mirrors: [machine.payloads], scratch }).stream(
+        name,
+        offset,
+        endBytes,
+      );
     },
     receivedBytes: () => received,
   };
+}
+
+function overwrite(path: string, bytes: Uint8Array): void {
+  const file = openSync(path, 'r+');
+  writeSync(file, bytes, 0, bytes.length, 0);
+  closeSync(file);
 }

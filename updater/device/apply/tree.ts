@@ -10,9 +10,9 @@ import { evenNames, startRawDigests } from './digests.ts';
 import type { Medium } from './medium.ts';
 
 export const DIGEST_BYTES = 32;
-const DIGESTS_PER_BLOCK = BLOCK_BYTES / DIGEST_BYTES;
+export const DIGESTS_PER_BLOCK = BLOCK_BYTES / DIGEST_BYTES;
 /** Blocks that one `sha256sum` hashes: whole blocks of the tree. */
-const BATCH = 384;
+export const BATCH = 384;
 
 export interface Level {
   /** In blocks, from the superblock's, which is block 0. */
@@ -122,14 +122,14 @@ function readBlocks({ medium, start }: Blocks, index: number, count: number): Ui
   return bytes;
 }
 
-interface BlockHasher {
+export interface BlockHasher {
   /** Begins to hash whole blocks, each behind the salt; the result gives their digests. */
   readonly start: (blocks: Uint8Array) => () => Promise<Uint8Array>;
   readonly close: () => void;
 }
 
 /** Files in memory, made once, with the salt at their start: two sets, since one is filled while the other is hashed. */
-function blockHasher(system: System, scratch: string, salt: Uint8Array): BlockHasher {
+export function blockHasher(system: System, scratch: string, salt: Uint8Array): BlockHasher {
   const sets = [0, 1].map((set) => {
     const directory = `${scratch}/blocks${set}`;
     system.makeDirectory(directory, 0o700);

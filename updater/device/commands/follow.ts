@@ -16,6 +16,7 @@ import { PATHS } from '../paths.ts';
 import { mayReboot, planFollow, type FollowAction } from '../policy/follow-plan.ts';
 import { nextPoll } from '../policy/poll-time.ts';
 import { createProgress } from '../progress.ts';
+import { scrubWhenDue } from './scrub.ts';
 import { configuredMirrors, openFetcher } from '../repository.ts';
 
 export const followCommand: Command = {
@@ -25,7 +26,12 @@ export const followCommand: Command = {
   hidden: true,
   flags: [],
   words: [0, 0],
-  run: (context) => withUpdateLock(context.system, () => follow(context)),
+  run: (context) =>
+    withUpdateLock(context.system, async () => {
+      const code = await follow(context);
+      await scrubWhenDue(context);
+      return code;
+    }),
 };
 
 /** Install, switch, and a few changes of mind in between: more is a fault, not a plan (failure 34). */

@@ -7,6 +7,7 @@ import { readFollowMemory, type FollowMemory } from '../follow-memory.ts';
 import { followRecord } from '../history.ts';
 import { isLocked } from '../lock.ts';
 import { readProgress, type ProgressFile } from '../progress.ts';
+import { readScrubMemory, type ScrubMemory } from '../scrub/memory.ts';
 import type { UpdateRecord } from '../switch/record-content.ts';
 import { UPDATE_PATHS } from '../../../spec/update.ts';
 
@@ -22,6 +23,7 @@ export const statusCommand: Command = {
     followRecord(system, record);
     const busy = isLocked(system) ? readProgress(system) : undefined;
     const memory = readFollowMemory(system);
+    const scrub = readScrubMemory(system);
     const state = stateOf(context, record, isLocked(system));
     const rows = [
       ...describeVersions(context, record),
@@ -31,6 +33,7 @@ export const statusCommand: Command = {
         index === 0 ? 'failed' : '',
         `${version}: ${reason}`,
       ]),
+      ...describeScrub(scrub),
       ...context.config.problems.map((problem, index) => [index === 0 ? 'problems' : '', problem]),
     ];
     output.result(formatTable(rows), {
@@ -47,6 +50,7 @@ export const statusCommand: Command = {
       lookedAt: memory.lookedAt === 0 ? null : memory.lookedAt,
       looksAt: nextLook(context) ?? null,
       error: memory.error,
+      scrub: scrub ?? null,
       problems: context.config.problems,
     });
     return 0;
@@ -125,6 +129,17 @@ function describeFollowing(context: Context, memory: FollowMemory): string[][] {
     ...(next === undefined ? [] : [['looks next', formatTime(next)]]),
     ...(memory.error === null ? [] : [['last error', memory.error.message]]),
     ...(holds.length === 0 ? [] : [['held', holds.includes('*') ? 'every newer version' : holds.join(', ')]]),
+  ];
+}
+
+function describeScrub(memory: ScrubMemory | undefined): string[][] {
+  const { at = 0, alarms = [], repairs = [] } = memory ?? {};
+  return [
+    ...alarms.map((alarm) => ['ALARM', alarm]),
+    ...repairs.map((what, index) => [
+      index === 0 ? 'repaired' : '',
+      `${what}, found ${formatTime(at)}: the disk may be failing`,
+    ]),
   ];
 }
 

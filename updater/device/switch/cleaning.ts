@@ -10,6 +10,10 @@ import { LINUX, OWN } from './entries.ts';
 
 /** The boot loader's two copies are never removed here; one may have its content in common with what a cut update of it left. */
 const LOADERS = ['EFI/BOOT', 'EFI/systemd'];
+/**
+ * The copy of the running version's UKI (repair-uki.ts). It stays, and is never renamed: its clusters are its own.
+ */
+export const COPY_UKI = `${OWN}/UKI.CPY`;
 const RECOVERED = /^fsck\d{4}\.rec$/i;
 
 /** Changes names only; the caller syncs the directories. `kept`: paths. */
@@ -18,8 +22,8 @@ export async function removeAllBut(esp: Esp, kept: readonly string[]): Promise<v
   const found: { directory: string; entry: EspEntry }[] = [];
   for (const directory of ['', LINUX, OWN]) {
     for (const entry of await esp.list(directory)) {
-      if (entry.kind !== 'file') continue;
       const path = join(directory, entry.name);
+      if (entry.kind !== 'file' || path.toUpperCase() === COPY_UKI.toUpperCase()) continue;
       if (kept.some((other) => other.toLowerCase() === path.toLowerCase()))
         keep.set(path, { sizeBytes: entry.sizeBytes });
       else if (directory !== '' || RECOVERED.test(entry.name)) found.push({ directory, entry });

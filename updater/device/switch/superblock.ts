@@ -2,6 +2,7 @@
  * The superblock of a slot's verity partition (cryptsetup's on-disk format, version 1), by which a slot is known: its UUID is the first half of the
  * root hash. Written last of all that goes into a slot. /init believes none of its numbers.
  */
+import { hexOf } from '../../payload/bytes.ts';
 import type { RootContent } from '../../release/document.ts';
 
 export const SUPERBLOCK_BYTES = 512;
@@ -31,7 +32,22 @@ export function makeSuperblock(root: Pick<RootContent, 'rootHash' | 'salt' | 'si
 /** First half of the root hash of what a slot holds; `undefined` where it holds nothing that is complete. */
 export function slotContent(superblock: Uint8Array): string | undefined {
   if (superblock.length < 32 || SIGNATURE.some((byte, index) => superblock[index] !== byte)) return undefined;
-  return [...superblock.subarray(16, 32)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hexOf(superblock.subarray(16, 32));
+}
+
+/** Salt and size that it claims; `undefined` where it claims nothing. */
+export function slotGeometry(
+  superblock: Uint8Array,
+): { readonly salt: string; readonly dataBlocks: number } | undefined {
+  if (slotContent(superblock) === undefined || superblock.length < SUPERBLOCK_BYTES) return undefined;
+  const view = new DataView(superblock.buffer, superblock.byteOffset, superblock.byteLength);
+  const [low, high, saltBytes] = [
+    view.getUint32(72, true),
+    view.getUint32(76, true),
+    view.getUint16(80, true),
+  ];
+  if (high !== 0 || low === 0 || saltBytes > 256) return undefined;
+  return { salt: hexOf(superblock.subarray(88, 88 + saltBytes)), dataBlocks: low };
 }
 
 function hexBytes(text: string): Uint8Array {

@@ -3,13 +3,17 @@
  * machine's own facts, and leaves a summary for slipd where it can read it without starting a program.
  */
 import { MACHINE_PATHS } from '../../../spec/machine.ts';
+import { SlipwayError } from '../../../spec/error.ts';
+import { runProgram } from '../../../system/program.ts';
 import type { System } from '../../../system/system.ts';
 import type { ReleaseManifest } from '../../release/document.ts';
+import { readScrubMemory } from '../scrub/memory.ts';
+import { scrubUkis as scrubUkisOn, type UkiFinding, type UkiScrub } from '../scrub/ukis.ts';
 import { confirm } from './confirm.ts';
 import { commitSlot as commitSlotOn } from './commit-slot.ts';
 import { ukiEntries, type UkiEntry } from './entries.ts';
 import { fail, type FailOutcome } from './fail.ts';
-import { otherSlot, type RunningVersion } from './facts.ts';
+import { otherSlot, type RunningVersion, type SlotName } from './facts.ts';
 import { installUki as installUkiOn, type UkiProducer } from './install-uki.ts';
 import { createMachineDisk } from './machine-disk.ts';
 import { machineFacts } from './machine-facts.ts';
@@ -24,7 +28,7 @@ import { changeRecord, loadRecord } from './record-store.ts';
 import { demandRequirements, unmetRequirements, type Unmet } from './requirements.ts';
 import { retry } from './retry.ts';
 import { rollback as rollbackOn } from './rollback.ts';
-import { slotContent } from './superblock.ts';
+import { makeSuperblock, slotContent } from './superblock.ts';
 import { switchTo as switchToOn } from './switch-to.ts';
 
 /** For slipd: UpdateSummary of spec/machine.ts, JSON. */
@@ -165,6 +169,38 @@ async function bootVariablesRead(system: System): Promise<void> {
     await new Promise<void>((resolve) => void system.after(BACKGROUND_POLL_MS, resolve));
 }
 
+/** The UKIs of good versions, for the scrub. */
+export function scrubUkis(
+  system: System,
+  options: Pick<UkiScrub, 'known' | 'published'>,
+): Promise<readonly UkiFinding[]> {
+  return scrubUkisOn({
+    ...options,
+    disk: createMachineDisk(system),
+    running: readRunning(system),
+    copy: async (fromPath, outputPath) => {
+      const { code } = await runProgram(system, ['busybox', 'cp', fromPath, outputPath]);
+      if (code !== 0) throw new SlipwayError('switch.esp', 'a UKI could not be copied on the boot partition');
+    },
+  });
+}
+
+/** For the scrub, after the whole slot was read and is good. */
+export async function mendSuperblock(
+  system: System,
+  slot: SlotName,
+  root: Parameters<typeof makeSuperblock>[0],
+): Promise<void> {
+  const disk = createMachineDisk(system);
+  await disk.writeSuperblock(slot, makeSuperblock(root));
+  await disk.flushSlot(slot);
+}
+
+/** What slipd shows: anew, with what the last scrub found. */
+export async function publishSummary(system: System): Promise<void> {
+  publish(system, await readRecord(system));
+}
+
 function publish(system: System, { committed, trial, failed }: UpdateRecord): void {
   const running = readRunning(system);
   const summary = {
@@ -173,6 +209,7 @@ function publish(system: System, { committed, trial, failed }: UpdateRecord): vo
     next: trial !== null && trial.rootHash !== running.rootHash ? trial.version : null,
     committed: committed?.version ?? null,
     failed: failed.map(({ version, reason, logs, at }) => ({ version, reason, logs, at })),
+    alarms: readScrubMemory(system)?.alarms ?? [],
   };
   system.writeText(SUMMARY, `${JSON.stringify(summary)}\n`);
 }

@@ -1,0 +1,232 @@
+/**
+ * Reads a slot against its root hash: the verity tree from the top down, then the data, each block from the medium. What is rotten is made anew: a block of
+ * the tree from what is below it, a block of data from wherever one of its digest can be had. Nothing is written whose digest is not the wanted one.
+ */
+import { BLOCK_BYTES } from '../../../spec/layout.ts';
+import { concatenate } from '../../../system/bytes.ts';
+import type { System } from '../../../system/system.ts';
+import { bytesOfHex, hexOf } from '../../payload/bytes.ts';
+import type { Medium } from '../apply/medium.ts';
+import {
+  BATCH,
+  blockHasher,
+  DIGEST_BYTES,
+  DIGESTS_PER_BLOCK,
+  treeLevels,
+  type BlockHasher,
+} from '../apply/tree.ts';
+
+/** Candidates for blocks of data, by their numbers; `wanted`: number to digest (hexadecimal). */
+export type BlockSource = (wanted: ReadonlyMap<number, string>) => Promise<ReadonlyMap<number, Uint8Array>>;
+
+export interface SlotScrub {
+  /** Trusted; salt and size need not be: with wrong ones nothing fits the root hash. */
+  readonly rootHash: string;
+  readonly salt: string;
+  readonly dataBlocks: number;
+  readonly data: Medium;
+  readonly tree: Medium;
+  readonly scratch: string;
+  /** Where rotten blocks of data may come from, in order; none: they are only counted. */
+  readonly sources: readonly BlockSource[];
+  /** Called with the count of bytes that were read: it waits as long as the reading is to be slow, and throws where it is to end. */
+  readonly pace: (bytes: number) => Promise<void>;
+}
+
+export interface SlotFindings {
+  /** Blocks that were rotten, of data and tree. */
+  readonly rotten: number;
+  readonly repaired: number;
+}
+
+/** At once in memory, with what replaces them. */
+const ROUND = 256;
+
+/** Throws what `pace` and the sources throw; media that cannot be read are findings. */
+export async function scrubSlot(system: System, options: SlotScrub): Promise<SlotFindings> {
+  const hasher = blockHasher(system, options.scratch, bytesOfHex(options.salt));
+  try {
+    return await check({ ...options, hasher });
+  } finally {
+    hasher.close();
+  }
+}
+
+type Work = SlotScrub & { readonly hasher: BlockHasher };
+
+/** A level of the tree, or the data below it. */
+interface Row {
+  readonly medium: Medium;
+  readonly start: number;
+  readonly blocks: number;
+}
+
+async function check(work: Work): Promise<SlotFindings> {
+  const { data, tree, dataBlocks, rootHash } = work;
+  const rows: readonly Row[] = [
+    ...[...treeLevels(dataBlocks)].reverse().map((level) => ({ medium: tree, ...level })),
+    { medium: data, start: 0, blocks: dataBlocks },
+  ];
+  await tree.flush();
+  await data.flush();
+  let [rotten, repaired] = [0, 0];
+  /** Blocks of the row above that hold no digests to go by. */
+  let blind: ReadonlySet<number> = new Set();
+  for (const [index, row] of rows.entries()) {
+    const above = rows[index - 1];
+    const digests = (first: number, count: number): Uint8Array | undefined =>
+      above === undefined
+        ? bytesOfHex(rootHash)
+        : above.medium.read(
+            (above.start + first / DIGESTS_PER_BLOCK) * BLOCK_BYTES,
+            Math.ceil(count / DIGESTS_PER_BLOCK) * BLOCK_BYTES,
+          );
+    const below = rows[index + 1];
+    const mend = (bad: ReadonlyMap<number, string>): Promise<ReadonlySet<number>> =>
+      below === undefined ? mendData(work, bad) : mendTree(work, row, below, bad);
+    const found = await checkRow(work, row, digests, blind, mend);
+    rotten += found.rotten;
+    repaired += found.repaired;
+    blind = found.left;
+  }
+  return { rotten, repaired };
+}
+
+/** `mend` returns which of the rotten blocks are rotten still. */
+async function checkRow(
+  work: Work,
+  row: Row,
+  digests: (first: number, count: number) => Uint8Array | undefined,
+  blind: ReadonlySet<number>,
+  mend: (bad: ReadonlyMap<number, string>) => Promise<ReadonlySet<number>>,
+): Promise<SlotFindings & { readonly left: ReadonlySet<number> }> {
+  /** Rotten still, or below what is. */
+  const left = new Set<number>();
+  let bad = new Map<number, string>();
+  let [rotten, repaired] = [0, 0];
+  const flush = async (): Promise<void> => {
+    if (bad.size === 0) return;
+    const still = await mend(bad);
+    for (const block of still) left.add(block);
+    rotten += bad.size;
+    repaired += bad.size - still.size;
+    bad = new Map();
+  };
+  for (let first = 0; first < row.blocks; first += BATCH) {
+    const count = Math.min(BATCH, row.blocks - first);
+    const wanted = digests(first, count);
+    const found = await digestsOf(work, row, first, count);
+    for (let index = 0; index < count; index += 1) {
+      const block = first + index;
+      if (blind.has(Math.floor(block / DIGESTS_PER_BLOCK))) {
+        left.add(block);
+        continue;
+      }
+      const digest = wanted?.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES);
+      if (digest === undefined || isEqual(digest, found[index])) continue;
+      bad.set(block, hexOf(digest));
+      if (bad.size === ROUND) await flush();
+    }
+    await work.pace(count * BLOCK_BYTES);
+  }
+  await flush();
+  return { rotten, repaired, left };
+}
+
+/** Digests of blocks; `undefined` where one cannot be read: then each of the batch is read alone. */
+async function digestsOf(
+  work: Work,
+  row: Row,
+  first: number,
+  count: number,
+): Promise<readonly (Uint8Array | undefined)[]> {
+  const bytes = row.medium.read((row.start + first) * BLOCK_BYTES, count * BLOCK_BYTES);
+  if (bytes !== undefined) return split(await work.hasher.start(bytes)(), count);
+  const each = Array.from({ length: count }, (_, index) => readBlock(row, first + index));
+  return hashEach(work, each);
+}
+
+function readBlock({ medium, start }: Row, block: number): Uint8Array | undefined {
+  return medium.read((start + block) * BLOCK_BYTES, BLOCK_BYTES);
+}
+
+/** At most BATCH blocks, by one program. */
+async function hashEach(
+  { hasher }: Work,
+  blocks: readonly (Uint8Array | undefined)[],
+): Promise<readonly (Uint8Array | undefined)[]> {
+  const there = blocks.filter((block) => block !== undefined);
+  const digests = there.length === 0 ? [] : split(await hasher.start(concatenate(there))(), there.length);
+  let next = 0;
+  return blocks.map((block) => (block === undefined ? undefined : digests[next++]));
+}
+
+function split(digests: Uint8Array, count: number): readonly Uint8Array[] {
+  return Array.from({ length: count }, (_, index) =>
+    digests.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES),
+  );
+}
+
+/** A block of the tree is the digests of the blocks below it, and zeros. */
+async function mendTree(
+  work: Work,
+  row: Row,
+  below: Row,
+  bad: ReadonlyMap<number, string>,
+): Promise<ReadonlySet<number>> {
+  const made = new Map<number, Uint8Array>();
+  for (const block of bad.keys()) {
+    const first = block * DIGESTS_PER_BLOCK;
+    const children = await digestsOf(work, below, first, Math.min(DIGESTS_PER_BLOCK, below.blocks - first));
+    const bytes = new Uint8Array(BLOCK_BYTES);
+    children.forEach((child, index) => {
+      if (child !== undefined) bytes.set(child, index * DIGEST_BYTES);
+    });
+    made.set(block, bytes);
+  }
+  return replace(work, row, bad, made);
+}
+
+async function mendData(work: Work, bad: ReadonlyMap<number, string>): Promise<ReadonlySet<number>> {
+  const row = { medium: work.data, start: 0, blocks: work.dataBlocks };
+  let left = bad;
+  for (const source of work.sources) {
+    if (left.size === 0) break;
+    const still = await replace(work, row, left, await source(left));
+    left = new Map([...left].filter(([block]) => still.has(block)));
+  }
+  return new Set(left.keys());
+}
+
+/** Writes those that have the wanted digest, and reads them from the medium again: a disk that takes no writes has not been mended. */
+async function replace(
+  work: Work,
+  row: Row,
+  bad: ReadonlyMap<number, string>,
+  candidates: ReadonlyMap<number, Uint8Array>,
+): Promise<ReadonlySet<number>> {
+  const still = new Set(bad.keys());
+  const blocks = [...candidates.keys()].filter((block) => bad.has(block));
+  const isRight = (digest: Uint8Array | undefined, block: number): boolean =>
+    digest !== undefined && hexOf(digest) === bad.get(block);
+  const digests = await hashEach(
+    work,
+    blocks.map((block) => candidates.get(block)),
+  );
+  const right = blocks.filter((block, index) => isRight(digests[index], block));
+  if (right.length === 0) return still;
+  for (const block of right) row.medium.write((row.start + block) * BLOCK_BYTES, candidates.get(block)!);
+  await row.medium.flush();
+  const found = await hashEach(
+    work,
+    right.map((block) => readBlock(row, block)),
+  );
+  right.forEach((block, index) => {
+    if (isRight(found[index], block)) still.delete(block);
+  });
+  return still;
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array | undefined): boolean {
+  return b !== undefined && a.every((byte, index) => b[index] === byte);
+}
