@@ -1,11 +1,11 @@
 /** The bytes of a source to its documents: unpacked, taken apart, fetched, named. Formats as in cloud-init's user-data. */
-import type { LocatedMap, SourceFile } from '../../../spec/located.ts';
+import { faultAt, type LocatedMap, type SourceFile } from '../../../spec/located.ts';
 import { parseYaml } from '../../../spec/yaml.ts';
 import { decodeUtf8, encodeUtf8 } from '../../../system/utf8.ts';
 import { headerLine, kindOfHeader, kindOfType, recognise, UNHEARD, type Kind } from './header.ts';
 import { DOCUMENT_LIMITS } from './limits.ts';
 import { decodeBody, isMime, parseMessage, splitBody } from './mime.ts';
-import { refuse, sourceOf, type Part, type Splitting } from './splitting.ts';
+import { lineAt, refuse, sourceOf, type Part, type Splitting } from './splitting.ts';
 import { renderTemplate } from './template.ts';
 
 /** What the surroundings of a document say about it. */
@@ -258,6 +258,13 @@ async function splitInclude(
     splitting.includes += 1;
     if (splitting.includes > DOCUMENT_LIMITS.includes)
       return refuse(splitting, source, line, 'include', 'too many addresses are included');
+    if (splitting.context.fetch === undefined) {
+      const message = 'what stands at this address is not looked at here';
+      splitting.diagnostics.push(
+        faultAt(lineAt(source, line), 'document.include', message, undefined, 'warning'),
+      );
+      continue;
+    }
     const bytes = await splitting.context.fetch(url, once);
     // What follows the path may be a token.
     const shown = printable(url.replace(/[?#].*$/, '').replace(/\/\/[^/@]*@/, '//'));
