@@ -17,6 +17,8 @@ const INTEGRATION = [
   'test/cli/lock.test.ts',
   'test/host/provision/services/image/**/*.test.ts',
   'test/host/provision/services/prepare/**/*.test.ts',
+  'test/host/provision/source/medium/**/*.test.ts',
+  'test/host/provision/source/online.test.ts',
   'test/host/slip/**/*.test.ts',
   'test/host/slipd/real.test.ts',
   'test/lab/machine.test.ts',
