@@ -28,7 +28,7 @@ export function bootFiles(image: ImageDefinition): TreeEntry[] {
     file('/etc/fstab', bootScript('fstab')),
     file('/etc/nsswitch.conf', 'passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n'),
     file('/etc/acpi/PWRF/00000080', bootScript('power-button'), 0o755),
-    ...['sysinit', 'background', 'shutdown', 'state-reset'].map((name) =>
+    ...['sysinit', 'background', 'name-cards', 'shutdown', 'state-reset'].map((name) =>
       file(`${SCRIPTS}/${name}`, bootScript(name), 0o755),
     ),
     // slipd adds the image's users, and writes what stands in /run/etc.

@@ -1,30 +1,16 @@
 /** Parameters of bridges: what both versions call them, and the file of the kernel that takes them. Times are seconds. */
 import type { Located } from '../../../spec/located.ts';
 import type { Parameter } from './config.ts';
-import {
-  fault,
-  flagOf,
-  integerOf,
-  listOf,
-  macOf,
-  readKeys,
-  textOf,
-  wordOf,
-  type KeyReader,
-  type Reader,
-} from './reader.ts';
+import { flagOf, integerOf, macOf, readKeys, wordOf, type KeyReader, type Reader } from './reader.ts';
 
 /** The kernel's files count in hundredths of a second. */
 const HUNDREDTHS = 100;
 
+const NO_PORT_FILES = 'the network service has no access to the settings of single ports';
 const NO_WAITING = 'nothing waits for a bridge: its ports join as they appear';
 
 /** Version 2's `parameters`. Without `stp: false`, the spanning tree protocol is on, as documented. */
-export function readBridgeParameters2(
-  reader: Reader,
-  node: Located | undefined,
-  ports: readonly string[],
-): Parameter[] {
+export function readBridgeParameters2(reader: Reader, node: Located | undefined): Parameter[] {
   const parameters: Parameter[] = [];
   let stp = true;
   if (node !== undefined) {
@@ -35,11 +21,7 @@ export function readBridgeParameters2(
       'forward-delay': seconds('forward_delay', 2, 30),
       'hello-time': seconds('hello_time', 1, 10),
       'max-age': seconds('max_age', 6, 40),
-      'path-cost': (value) => {
-        const cost = integerOf(reader, value, "'path-cost'", 1, 65_535);
-        if (cost === undefined) return;
-        for (const port of ports) parameters.push(ofPort(port, 'path_cost', cost));
-      },
+      'path-cost': NO_PORT_FILES,
       stp: (value) => (stp = flagOf(reader, value, "'stp'") ?? stp),
     });
   }
@@ -56,17 +38,6 @@ export function readBridgeParameters1(reader: Reader, node: Located, ports: KeyR
   const parameters: Parameter[] = [];
   let macAddress: string | undefined;
   const { seconds, number } = readers(reader, parameters);
-  const perPort =
-    (file: string, what: string, most: number): KeyReader =>
-    (value) => {
-      for (const item of listOf(reader, value, what)) {
-        const text = textOf(reader, item, what);
-        const [, port, written] = /^(\S+)\s+(\d{1,5})$/.exec(text ?? '') ?? [];
-        if (port !== undefined && Number(written) <= most)
-          parameters.push(ofPort(port, file, Number(written)));
-        else if (text !== undefined) fault(reader, item.at, 'value', `${what} holds texts such as 'eth0 50'`);
-      }
-    };
   readKeys(reader, node, "a bridge's 'params'", {
     bridge_ageing: seconds('ageing_time', 0, 1_000_000),
     bridge_bridgeprio: number('priority', 0, 65_535),
@@ -76,8 +47,8 @@ export function readBridgeParameters1(reader: Reader, node: Located, ports: KeyR
     bridge_maxage: seconds('max_age', 6, 40),
     bridge_maxwait: NO_WAITING,
     bridge_waitport: NO_WAITING,
-    bridge_pathcost: perPort('path_cost', "'bridge_pathcost'", 65_535),
-    bridge_portprio: perPort('priority', "'bridge_portprio'", 63),
+    bridge_pathcost: NO_PORT_FILES,
+    bridge_portprio: NO_PORT_FILES,
     bridge_ports: ports,
     bridge_stp: (value) => {
       const isFlag = value.kind === 'scalar' && typeof value.value === 'boolean';
@@ -102,8 +73,4 @@ function readers(
       if (read !== undefined) parameters.push({ name: `bridge/${file}`, value: `${read * factor}` });
     };
   return { seconds: take(HUNDREDTHS), number: take(1) };
-}
-
-function ofPort(port: string, file: string, value: number): Parameter {
-  return { name: `brport/${file}`, value: `${value}`, port, late: true };
 }

@@ -72,10 +72,9 @@ function checkPorts(reader: Reader, draft: Draft, links: Map<string, LinkDraft>)
       return false;
     });
     const known = new Set(master.ports.map(({ id }) => id));
-    master.parameters = master.parameters.filter(({ name, value, port }) => {
-      const named = port ?? (/\/(?:primary|active_slave)$/.test(name) ? value : undefined);
-      if (named === undefined || known.has(named)) return true;
-      faultOf(reader, master, master.at, 'reference', `'${master.id}' has no port '${named}'`);
+    master.parameters = master.parameters.filter(({ value, late }) => {
+      if (late === undefined || known.has(value)) return true;
+      faultOf(reader, master, master.at, 'reference', `'${master.id}' has no port '${value}'`);
       return false;
     });
   }

@@ -70,12 +70,11 @@ export interface VlanLink extends LinkBase {
   readonly vlanId: number;
 }
 
-/** A file below the link's directory in /sys/class/net and what goes into it; of a port, where one is named. */
+/** A file below the link's directory in /sys/class/net and what goes into it. */
 export interface Parameter {
   readonly name: string;
   readonly value: string;
-  readonly port?: string;
-  /** Only once its ports are in it. */
+  /** The value is the id of a port, which must be in it by then. */
   readonly late?: true;
 }
 

@@ -141,11 +141,7 @@ function readBridge(reader: Reader, link: LinkDraft, node: Located, keyAt: Posit
     interfaces: (value) => readPorts(reader, link, value, "'interfaces'"),
     parameters: (value) => (parameters = value),
   });
-  link.parameters = readBridgeParameters2(
-    reader,
-    parameters,
-    link.ports.map(({ id }) => id),
-  );
+  link.parameters = readBridgeParameters2(reader, parameters);
 }
 
 function readVlan(reader: Reader, link: LinkDraft, node: Located, keyAt: Position): void {
