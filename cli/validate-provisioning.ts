@@ -13,6 +13,9 @@ import { parseYaml } from '../spec/yaml.ts';
 
 export type ProvisioningKind = 'user-data' | 'network-config';
 
+/** What stands in no image definition. */
+const OWN_KEYS = ['runcmd', 'bootcmd', 'write_files', 'ssh_authorized_keys', 'packages', 'power_state'];
+
 /** Nobody knows the machine here, and nothing is fetched. */
 const WORKSTATION: Context = {
   inflate: (bytes, limitBytes) => Promise.resolve(unpacked(bytes, limitBytes)),
@@ -32,7 +35,10 @@ export function provisioningKind(file: string, bytes: Uint8Array): ProvisioningK
   if (kindOfHeader(lines[headerLine(lines) - 1] ?? '') !== undefined || isMime(text)) return 'user-data';
   if (/Ignition|Butane|base64|nearly/.test(recognise(text)?.[0] ?? '')) return 'user-data';
   const { root } = parseYaml(file, file, text);
-  return root?.kind === 'map' && isNetwork(root) ? 'network-config' : undefined;
+  if (root?.kind !== 'map') return undefined;
+  if (isNetwork(root)) return 'network-config';
+  // The first line was forgotten.
+  return OWN_KEYS.some((key) => root.entries.has(key)) ? 'user-data' : undefined;
 }
 
 /** Every fault at once, as the machine would tell them. */

@@ -203,7 +203,13 @@ function readKey(
   diagnostics: Diagnostic[],
   keys: KeyStatus[],
 ): Outcome {
-  const reader: Reader = { diagnostics: [], keys: [], path: [key.name], secret: false };
+  const reader: Reader = {
+    diagnostics: [],
+    keys: [],
+    path: [key.name],
+    secret: false,
+    ...(key.unquoted === true ? { unquoted: true } : {}),
+  };
   if (isNothing(entry.value) && key.bare !== true) {
     const message = `nothing stands after '${key.name}'`;
     diagnostics.push(faultAt(entry.keyAt, 'config.empty', message, undefined, 'warning'));

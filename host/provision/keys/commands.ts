@@ -20,7 +20,7 @@ export const command: Shape<Command> = either('shell line, or list of words', {
     type: 'list of words',
     read: (node, reader) => {
       if (node.kind !== 'list') return undefined;
-      const said = words.read(node, { ...reader, diagnostics: reader.diagnostics });
+      const said = words.read(node, reader);
       if (said === undefined || said.length !== node.items.length) return undefined;
       if (said.length === 0) return fault(reader, node.at, 'value', 'a command has at least one word');
       return commandOf(node, said);
@@ -42,12 +42,20 @@ const commands: Shape<readonly Command[]> = {
 };
 
 export const COMMAND_KEYS: readonly Key[] = [
-  key({ name: 'bootcmd', group: 'A', applied: 'every boot', right: 'scripts' }, commands, (draft, value) => {
-    draft.bootCommands = value;
-  }),
-  key({ name: 'runcmd', group: 'A', applied: 'once', right: 'scripts' }, commands, (draft, value) => {
-    draft.runCommands = value;
-  }),
+  key(
+    { name: 'bootcmd', group: 'A', applied: 'every boot', right: 'scripts', unquoted: true },
+    commands,
+    (draft, value) => {
+      draft.bootCommands = value;
+    },
+  ),
+  key(
+    { name: 'runcmd', group: 'A', applied: 'once', right: 'scripts', unquoted: true },
+    commands,
+    (draft, value) => {
+      draft.runCommands = value;
+    },
+  ),
 ];
 
 export function commandOf(node: Located, argv: readonly At<string>[]): Command {

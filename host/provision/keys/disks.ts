@@ -322,7 +322,9 @@ function mountDefaults(): Shape<readonly (string | null)[]> {
     read: (node, reader) => {
       if (node.kind !== 'list' || node.items.length !== 6)
         return mismatch(reader, node, 'a list of six fields');
-      return node.items.map((item) => (item.kind === 'scalar' && item.value !== null ? item.text : null));
+      return node.items.map((item) =>
+        item.kind === 'scalar' && item.value !== null && item.text !== 'None' ? item.text : null,
+      );
     },
   };
 }

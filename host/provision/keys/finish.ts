@@ -64,7 +64,7 @@ const powerState = fields(
 
 export const FINISH_KEYS: readonly Key[] = [
   key(
-    { name: 'phone_home', group: 'B', applied: 'last', right: 'network' },
+    { name: 'phone_home', group: 'B', applied: 'last', right: 'network', unquoted: true },
     phoneHome,
     (draft, value, _reader, node) => {
       if (value.url === undefined) return;
@@ -80,7 +80,7 @@ export const FINISH_KEYS: readonly Key[] = [
     draft.finalMessage = message;
   }),
   key(
-    { name: 'power_state', group: 'B', applied: 'last', right: 'scripts' },
+    { name: 'power_state', group: 'B', applied: 'last', right: 'scripts', unquoted: true },
     powerState,
     (draft, value, _reader, node) => {
       if (value.mode === undefined) return;

@@ -27,6 +27,8 @@ export interface Key {
   readonly applied: Applied;
   /** What the source must be allowed; `null`: nothing. */
   readonly right: Right | null;
+  /** No message repeats what stands there. */
+  readonly unquoted?: true;
   /** Nothing behind it is an empty mapping. */
   readonly bare?: true;
   readonly type: string;

@@ -11,6 +11,8 @@ export interface Reader {
   readonly path: readonly string[];
   /** What is read must not be shown. */
   readonly secret: boolean;
+  /** It may be shown where it stands, but no message repeats it: command lines hold tokens. */
+  readonly unquoted?: true;
 }
 
 /** One level further in. */
@@ -37,7 +39,7 @@ export function remark(reader: Reader, at: Position, state: 'applied' | 'ignored
 
 /** `expected a text, found the number 12`. */
 export function mismatch(reader: Reader, node: Located, wanted: string, hint?: string): undefined {
-  const found = reader.secret ? '' : `, found ${described(node)}`;
+  const found = reader.secret || reader.unquoted === true ? '' : `, found ${described(node)}`;
   return fault(reader, node.at, 'type', `expected ${wanted}${found}`, hint);
 }
 

@@ -60,7 +60,8 @@ function textOf(node: Located, reader: Reader, type: string, numbers: boolean): 
   if (node.kind !== 'scalar' || node.value === null) return mismatch(reader, node, wanted);
   if (typeof node.value === 'string') return node.value;
   if (numbers) {
-    if (!reader.secret) warn(reader, node.at, 'type', `${node.text} is read as the text '${node.text}'`);
+    if (!reader.secret)
+      warn(reader, node.at, 'type', 'this number is read as the text that it is written as');
     return node.text;
   }
   const kind = typeof node.value === 'number' ? 'a number' : 'true or false';
@@ -68,7 +69,7 @@ function textOf(node: Located, reader: Reader, type: string, numbers: boolean): 
     reader,
     node,
     wanted,
-    `YAML reads this as ${kind}: write it in quotes${reader.secret ? '' : `: '${node.text}'`}`,
+    `YAML reads this as ${kind}: write it in quotes${reader.secret || reader.unquoted === true ? '' : `: '${node.text}'`}`,
   );
 }
 

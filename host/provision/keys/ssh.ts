@@ -37,7 +37,7 @@ export const SSH_KEYS: readonly Key[] = [
     },
   ),
   key(
-    { name: 'ssh_keys', group: 'B', applied: 'state', right: 'users' },
+    { name: 'ssh_keys', group: 'B', applied: 'state', right: 'users', unquoted: true },
     fields(HOST_KEYS, { noun: 'ssh_keys' }),
     (draft, keys) => {
       const found = keys as Readonly<Record<string, unknown>>;

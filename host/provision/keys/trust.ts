@@ -102,7 +102,7 @@ export const TRUST_KEYS: readonly Key[] = [
     },
   ),
   key(
-    { name: 'random_seed', group: 'B', applied: 'state', right: null },
+    { name: 'random_seed', group: 'B', applied: 'state', right: null, unquoted: true },
     convert(randomSeed, (value, _reader, node) => ({ value, node })),
     (draft, { value, node }, reader) => {
       const hidden = { ...reader, secret: true };

@@ -1,8 +1,8 @@
 /** `users`, `user`, `groups`, and the passwords that are not heard. */
-import type { LocatedMap } from '../../../spec/located.ts';
+import type { Located, LocatedMap } from '../../../spec/located.ts';
 import { placeOf, type At, type GroupEntry, type UserEntry, type Users } from '../config.ts';
 import { key, without, type Key } from './key.ts';
-import { fault, mismatch, remark } from './reader.ts';
+import { fault, mismatch, remark, type Reader } from './reader.ts';
 import {
   at,
   convert,
@@ -89,7 +89,7 @@ const groupList = either<readonly At<string>[]>('list of texts, or one text with
 const USER_MEMBERS = {
   name: { shape: accountName },
   gecos: { shape: text() },
-  uid: { shape: integer(0, 60_000) },
+  uid: { shape: integer(1, 60_000) },
   primary_group: { shape: accountName },
   groups: { shape: groupList },
   sudo: { shape: sudo },
@@ -207,14 +207,26 @@ const users: Shape<readonly UserItem[]> = either('list of users', {
   ),
 });
 
-function asUsers(items: readonly UserItem[], place: Users['at']): Users {
+function asUsers(items: readonly UserItem[], node: Located, reader: Reader): Users {
   const entries = new Map<string, UserEntry>();
   let withDefault: Users['withDefault'];
   for (const item of items) {
     if ('isDefault' in item) withDefault = item.isDefault.at;
-    else entries.set(item.entry.name?.value ?? '', item.entry);
+    else {
+      const name = item.entry.name?.value ?? '';
+      const earlier = entries.get(name);
+      if (earlier !== undefined)
+        fault(
+          reader,
+          node.at,
+          'twice',
+          `the user '${name}' stands here twice`,
+          `in lines ${earlier.at.line} and ${item.entry.at.line}`,
+        );
+      entries.set(name, item.entry);
+    }
   }
-  return { at: place, ...given({ withDefault }), entries: [...entries.values()] };
+  return { at: placeOf(node.at), ...given({ withDefault }), entries: [...entries.values()] };
 }
 
 /** `groups: [a, {b: [member]}]`, `groups: {b: member}`, `groups: a, b`. */
@@ -251,7 +263,7 @@ export const USER_KEYS: readonly Key[] = [
     { name: 'users', group: 'A', applied: 'state', right: 'users' },
     users,
     (draft, items, reader, node) => {
-      draft.users = asUsers(items, placeOf(node.at));
+      draft.users = asUsers(items, node, reader);
     },
   ),
   key(
