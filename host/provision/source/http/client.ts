@@ -116,7 +116,7 @@ function spent(url: string, cause: SlipwayError | undefined): SlipwayError {
 }
 
 /** In seconds; a date is not worth a clock that may be wrong. */
-function retryAfterMs({ headers }: HttpAnswer): number {
+export function retryAfterMs({ headers }: HttpAnswer): number {
   const text = headers.get('retry-after') ?? '';
   return /^\d{1,4}$/.test(text) ? Math.min(Number(text) * 1000, LONGEST_RETRY_AFTER_MS) : 0;
 }

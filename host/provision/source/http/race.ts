@@ -1,7 +1,7 @@
 /** Services that have several addresses: which of them this machine can reach, is known only by asking. */
 import { SlipwayError } from '../../../../spec/error.ts';
 import type { HttpAnswer } from './answer.ts';
-import type { HttpClient } from './client.ts';
+import { retryAfterMs, type HttpClient } from './client.ts';
 import type { HttpRequest } from './exchange.ts';
 
 /** For one address, so that the next one has its turn. Doubled each round: an overloaded service is slow. */
@@ -37,6 +37,7 @@ export async function firstToAnswer(
         const answer = await http.once(request(base), timeoutMs);
         if (answer.status < 500 && answer.status !== 429) return { base, answer };
         last = `: it answered ${answer.status}`;
+        pauseMs = Math.max(pauseMs, retryAfterMs(answer));
       } catch (error) {
         if (!(error instanceof SlipwayError) || ['http.url', 'http.too-large'].includes(error.code))
           throw error;
