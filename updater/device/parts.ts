@@ -31,7 +31,7 @@ export interface Parts {
   readonly rollback: typeof boot.rollback;
   readonly scrubUkis: typeof boot.scrubUkis;
   readonly mendSuperblock: typeof boot.mendSuperblock;
-  readonly publishSummary: typeof boot.publishSummary;
+  readonly guardBoot: typeof boot.guardBoot;
   readonly planDownload: typeof planDownload;
   readonly applyRoot: typeof applyRoot;
   readonly applyUki: typeof applyUki;
@@ -62,7 +62,7 @@ export const MACHINE_PARTS: Parts = {
   rollback: boot.rollback,
   scrubUkis: boot.scrubUkis,
   mendSuperblock: boot.mendSuperblock,
-  publishSummary: boot.publishSummary,
+  guardBoot: boot.guardBoot,
   planDownload,
   applyRoot,
   applyUki,

@@ -8,9 +8,9 @@ import { openTestRepository, type TestRepository } from './repository.ts';
 import { rotRoot } from './rot.ts';
 import { buildVersion, UPDATE_WORK, type BuiltVersion } from './versions.ts';
 
-/** Four starts of a machine. */
+/** Six starts of a machine. */
 const FULL = process.env['SLIPWAY_TEST_FULL'] === '1';
-const LIMIT_MS = 4 * HEALTHY_LIMIT_MS;
+const LIMIT_MS = 6 * HEALTHY_LIMIT_MS;
 const OVERLAY = join(UPDATE_WORK, 'rot.qcow2');
 const VARIABLES = join(UPDATE_WORK, 'rot.variables');
 
@@ -56,6 +56,54 @@ describe.runIf(FULL)('a committed version that rots', { timeout: LIMIT_MS }, () 
     });
     await update(await buildVersion('2.32.0'), 'b');
   });
+
+  test('its UKI: the start after the one that fails is from the copy, which takes its place', async () => {
+    await expect
+      .poll(scrubbed, { timeout: HEALTHY_LIMIT_MS, interval: 2000 })
+      .toMatchObject({ copyOf: '2.32.0', alarms: [] });
+    await root(
+      'mkdir -p /run/rot && mount -t vfat /dev/vda1 /run/rot && ' +
+        'dd if=/dev/urandom of=/run/rot/EFI/Linux/updating_2.32.0.efi bs=4096 seek=900 count=1 conv=notrunc && ' +
+        'sync && umount /run/rot',
+    );
+    await machine.kill();
+    await machine.close();
+    await start();
+    await machine.waitForConsole(/Failed to start boot entry/, HEALTHY_LIMIT_MS);
+    await cameBackTo('2.32.0');
+    await expect
+      .poll(scrubbed, { timeout: HEALTHY_LIMIT_MS, interval: 2000 })
+      .toMatchObject({ repairs: ['the rotten UKI of 2.32.0; this start was from its copy'] });
+    // From its own place again.
+    await machine.kill();
+    await machine.close();
+    await start();
+    await cameBackTo('2.32.0');
+    expect(machine.console()).not.toContain('Failed to start boot entry');
+  });
+
+  test('a block of the root that runs: the scrub repairs it, and says so', async () => {
+    await root('dd if=/dev/urandom of=/dev/vda4 bs=4096 seek=3000 count=2 conv=notrunc && sync');
+    expect(JSON.parse(await ssh(access, 'slip update scrub --json'))).toMatchObject({
+      outcome: 'repaired',
+      alarms: [],
+      slots: [{ slot: 'b', version: '2.32.0', rotten: 2, repaired: 2 }, { slot: 'a' }],
+      ukis: [
+        { version: '2.32.0', state: 'good' },
+        { version: '2.30.0', state: 'good' },
+      ],
+    });
+    expect(JSON.parse(await ssh(access, 'slip update scrub --json'))).toMatchObject({ outcome: 'good' });
+  });
+
+  async function scrubbed(): Promise<unknown> {
+    const status = JSON.parse(await ssh(access, 'slip update status --json')) as { scrub: unknown };
+    return status.scrub;
+  }
+
+  function root(command: string): Promise<string> {
+    return ssh(access, `slip shell -T -- /bin/sh -c '${command}'`);
+  }
 
   async function start(): Promise<void> {
     machine = await startTestMachine({

@@ -21,6 +21,8 @@ import { createNodeSystem } from '../../../system/node.ts';
 import { openContext, type Context } from '../../../updater/device/context.ts';
 import { createFetcher, type Fetcher } from '../../../updater/device/fetch/fetcher.ts';
 import { createOutput } from '../../../updater/device/output.ts';
+import { guardBoot } from '../../../updater/device/scrub/guard-boot.ts';
+import { NO_SCRUB, readScrubMemory, writeScrubMemory } from '../../../updater/device/scrub/memory.ts';
 import { scrubUkis } from '../../../updater/device/scrub/ukis.ts';
 import { MACHINE_PARTS, type Parts } from '../../../updater/device/parts.ts';
 import { commitSlot } from '../../../updater/device/switch/commit-slot.ts';
@@ -258,7 +260,15 @@ export async function testMachine(
           const tree = machine.slots?.[slot].tree;
           if (tree !== undefined) overwrite(tree, disk.superblocks[slot]);
         }),
-      publishSummary: () => Promise.resolve(),
+      guardBoot: async () => {
+        const memory = await guardBoot({
+          disk,
+          running: machine.running,
+          memory: readScrubMemory(system) ?? NO_SCRUB,
+          copy: (from, output) => Promise.resolve(copyFileSync(from, output)),
+        });
+        await writeScrubMemory(system, memory);
+      },
       rollback: (_system, reason) => part('rollback', () => rollback(disk, machine.running, reason, now())),
       reboot: () => {
         machine.restarts++;

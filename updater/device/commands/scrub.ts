@@ -2,7 +2,7 @@
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { withUpdateLock } from '../lock.ts';
-import { readScrubMemory, writeScrubMemory } from '../scrub/memory.ts';
+import { NO_SCRUB, readScrubMemory, writeScrubMemory } from '../scrub/memory.ts';
 import { GENTLE_BYTES_PER_SECOND, scrub, type ScrubReport } from '../scrub/scrub.ts';
 
 export const scrubCommand: Command = {
@@ -31,9 +31,8 @@ export async function scrubWhenDue(context: Context): Promise<void> {
   const memory = readScrubMemory(system);
   if (memory === undefined || memory.at === 0 || memory.at > now) {
     const [chance = 0] = system.randomBytes(1);
-    const none = { alarms: [], repairs: [], ukis: {} };
     await writeScrubMemory(system, {
-      ...(memory ?? none),
+      ...(memory ?? NO_SCRUB),
       at: Math.max(1, now - Math.floor((chance / 256) * WEEK_S)),
     });
     return;

@@ -21,14 +21,24 @@ export interface ScrubMemory {
   readonly repairs: readonly string[];
   /** Digest by version. */
   readonly ukis: Readonly<Record<string, string>>;
+  /** Version of which the boot partition holds a copy of the UKI. */
+  readonly copyOf: string | null;
 }
+
+export const NO_SCRUB: ScrubMemory = { at: 0, alarms: [], repairs: [], ukis: {}, copyOf: null };
 
 export function readScrubMemory(system: System): ScrubMemory | undefined {
   try {
     const value = JSON.parse(system.readText(PATH) ?? '') as Partial<Record<keyof ScrubMemory, unknown>>;
-    const { at, alarms, repairs, ukis } = value;
+    const { at, alarms, repairs, ukis, copyOf } = value;
     if (typeof at !== 'number' || !Number.isSafeInteger(at) || at < 0) return undefined;
-    return { at, alarms: texts(alarms), repairs: texts(repairs), ukis: digests(ukis) };
+    return {
+      at,
+      alarms: texts(alarms),
+      repairs: texts(repairs),
+      ukis: digests(ukis),
+      copyOf: typeof copyOf === 'string' && isImageVersion(copyOf) ? copyOf : null,
+    };
   } catch {
     return undefined;
   }
@@ -47,7 +57,7 @@ export async function writeScrubMemory(system: System, memory: ScrubMemory): Pro
 
 /** The digest of a UKI that was just proven to be the published one. */
 export async function rememberUki(system: System, version: string, sha256: string): Promise<void> {
-  const memory = readScrubMemory(system) ?? { at: 0, alarms: [], repairs: [], ukis: {} };
+  const memory = readScrubMemory(system) ?? NO_SCRUB;
   if (memory.ukis[version] === sha256) return;
   const others = Object.entries(memory.ukis).filter(([other]) => other !== version);
   await writeScrubMemory(system, {

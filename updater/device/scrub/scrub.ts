@@ -42,6 +42,7 @@ export async function scrub(
   );
   context.checkInterrupted();
   const ukis = await parts.scrubUkis(system, { known: memory?.ukis ?? {}, published: releases.uki });
+  const copyOf = ukis.find(({ copy }) => copy === 'kept')?.version ?? null;
   const alarms = [...slots.flatMap(slotAlarm), ...ukis.flatMap(ukiAlarm)];
   const repairs = [...slots.flatMap(slotRepair), ...ukis.flatMap(ukiRepair)];
   const known = ukis.flatMap(({ version, sha256 }) =>
@@ -53,8 +54,9 @@ export async function scrub(
     repairs,
     // What is on trial, or waits for its switch, was not looked at.
     ukis: Object.fromEntries([...Object.entries(memory?.ukis ?? {}), ...known]),
+    copyOf,
   });
-  await parts.publishSummary(system);
+  await parts.guardBoot(system);
   const outcome = alarms.length > 0 ? 'rotten' : repairs.length > 0 ? 'repaired' : 'good';
   return { outcome, slots, ukis, alarms, repairs };
 }

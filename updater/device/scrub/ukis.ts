@@ -4,6 +4,7 @@ import type { BootDisk, Esp } from '../switch/boot-disk.ts';
 import { COPY_UKI } from '../switch/cleaning.ts';
 import { runningEntry, ukiEntries, type UkiEntry } from '../switch/entries.ts';
 import type { RunningVersion } from '../switch/facts.ts';
+import { listCopy } from '../switch/guard.ts';
 import { keepCopy, repairUki } from '../switch/repair-uki.ts';
 
 export interface PublishedUki {
@@ -28,6 +29,8 @@ export interface UkiFinding {
   readonly state: 'good' | 'repaired' | 'rotten';
   /** What it must be; `undefined` where that is not known. */
   readonly sha256: string | undefined;
+  /** Of the version that runs: there is a copy of it. */
+  readonly copy?: 'kept';
   /** Why it could not be repaired. */
   readonly detail?: string;
 }
@@ -45,11 +48,15 @@ export function scrubUkis(options: UkiScrub): Promise<readonly UkiFinding[]> {
       ({ image, tries }) => image === running.image && tries === undefined,
     )) {
       const finding = await scrubOne(esp, options, entry, entries);
-      findings.push(finding);
-      if (entry.path === own?.path && finding.state !== 'rotten' && finding.sha256 !== undefined)
-        await keepCopy(esp, finding.sha256, entry.sizeBytes, (output, locate) =>
+      const kept =
+        entry.path === own?.path &&
+        finding.state !== 'rotten' &&
+        finding.sha256 !== undefined &&
+        (await keepCopy(esp, finding.sha256, entry.sizeBytes, (output, locate) =>
           options.copy(locate(entry.path), output),
-        );
+        ));
+      if (kept) await listCopy(esp);
+      findings.push(kept ? { ...finding, copy: 'kept' } : finding);
     }
     return findings;
   });

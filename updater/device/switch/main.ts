@@ -10,7 +10,15 @@ import { createQuickJsSystem } from '../../../system/quickjs.ts';
 import type { System } from '../../../system/system.ts';
 import { missingNetwork } from './network.ts';
 import { RECORD_LIMITS } from './record-content.ts';
-import { confirmTrial, failTrial, finishUpdate, readRecord, reconcile, retryTrial } from './switch.ts';
+import {
+  confirmTrial,
+  failTrial,
+  finishUpdate,
+  guardBoot,
+  readRecord,
+  reconcile,
+  retryTrial,
+} from './switch.ts';
 
 const STAY = 3;
 
@@ -20,6 +28,7 @@ async function main(system: System): Promise<number> {
     case 'boot':
       await reconcile(system);
       for (const note of await finishUpdate(system)) system.log(note);
+      await guardBoot(system);
       return 0;
     case 'confirm':
       await confirmTrial(system);

@@ -7,7 +7,8 @@ import { SlipwayError } from '../../../spec/error.ts';
 import { runProgram } from '../../../system/program.ts';
 import type { System } from '../../../system/system.ts';
 import type { ReleaseManifest } from '../../release/document.ts';
-import { readScrubMemory } from '../scrub/memory.ts';
+import { guardBoot as guardBootOn } from '../scrub/guard-boot.ts';
+import { NO_SCRUB, readScrubMemory, writeScrubMemory } from '../scrub/memory.ts';
 import { scrubUkis as scrubUkisOn, type UkiFinding, type UkiScrub } from '../scrub/ukis.ts';
 import { confirm } from './confirm.ts';
 import { commitSlot as commitSlotOn } from './commit-slot.ts';
@@ -15,6 +16,7 @@ import { ukiEntries, type UkiEntry } from './entries.ts';
 import { fail, type FailOutcome } from './fail.ts';
 import { otherSlot, type RunningVersion, type SlotName } from './facts.ts';
 import { installUki as installUkiOn, type UkiProducer } from './install-uki.ts';
+import { disarm } from './guard.ts';
 import { createMachineDisk } from './machine-disk.ts';
 import { machineFacts } from './machine-facts.ts';
 import { bootFact, readRunning, slotDevices, type SlotDevices } from './machine-parts.ts';
@@ -140,6 +142,7 @@ export async function retryTrial(system: System): Promise<void> {
 /** Back to the version from before, by an operator's word; the caller restarts the machine. Returns what boots then. */
 export async function rollback(system: System, reason: string): Promise<string> {
   const disk = createMachineDisk(system);
+  await disarm(disk);
   const version = await rollbackOn(disk, readRunning(system), reason, seconds(system));
   publish(system, await loadRecord(disk));
   return version;
@@ -178,10 +181,7 @@ export function scrubUkis(
     ...options,
     disk: createMachineDisk(system),
     running: readRunning(system),
-    copy: async (fromPath, outputPath) => {
-      const { code } = await runProgram(system, ['busybox', 'cp', fromPath, outputPath]);
-      if (code !== 0) throw new SlipwayError('switch.esp', 'a UKI could not be copied on the boot partition');
-    },
+    copy: (from, output) => copyFile(system, from, output),
   });
 }
 
@@ -196,9 +196,23 @@ export async function mendSuperblock(
   await disk.flushSlot(slot);
 }
 
-/** What slipd shows: anew, with what the last scrub found. */
-export async function publishSummary(system: System): Promise<void> {
-  publish(system, await readRecord(system));
+/** After a start of a committed version, and after a scrub: see guard.ts. What slipd shows is made anew. */
+export async function guardBoot(system: System): Promise<void> {
+  const disk = createMachineDisk(system);
+  const before = readScrubMemory(system) ?? NO_SCRUB;
+  const memory = await guardBootOn({
+    disk,
+    running: readRunning(system),
+    memory: before,
+    copy: (from, output) => copyFile(system, from, output),
+  });
+  if (JSON.stringify(memory) !== JSON.stringify(before)) await writeScrubMemory(system, memory);
+  publish(system, await loadRecord(disk));
+}
+
+async function copyFile(system: System, from: string, output: string): Promise<void> {
+  const { code } = await runProgram(system, ['busybox', 'cp', from, output]);
+  if (code !== 0) throw new SlipwayError('switch.esp', 'a UKI could not be copied on the boot partition');
 }
 
 function publish(system: System, { committed, trial, failed }: UpdateRecord): void {

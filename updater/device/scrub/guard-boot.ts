@@ -1,0 +1,67 @@
+/** At each start of a committed version: a copy of its UKI is kept, what is rotten is replaced by it, and the boot loader is told of both (switch/guard.ts). */
+import type { BootDisk } from '../switch/boot-disk.ts';
+import { COPY_UKI } from '../switch/cleaning.ts';
+import { runningEntry, ukiEntries } from '../switch/entries.ts';
+import type { RunningVersion } from '../switch/facts.ts';
+import { arm, disarm, listCopy, startedFromCopy } from '../switch/guard.ts';
+import { loadRecord } from '../switch/record-store.ts';
+import { keepCopy } from '../switch/repair-uki.ts';
+import type { ScrubMemory } from './memory.ts';
+import { scrubUkis, type UkiScrub } from './ukis.ts';
+
+export interface Guarding {
+  readonly disk: BootDisk;
+  readonly running: RunningVersion;
+  readonly memory: ScrubMemory;
+  readonly copy: UkiScrub['copy'];
+}
+
+/** Returns what is to be remembered. */
+export async function guardBoot({ disk, running, memory, copy }: Guarding): Promise<ScrubMemory> {
+  const { trial } = await loadRecord(disk);
+  // Counting decides then, and nothing else may.
+  if (running.trial || trial !== null) return memory;
+  const { version } = running;
+  let known = memory.ukis;
+  let { repairs, alarms } = memory;
+  if (await startedFromCopy(disk)) {
+    const options = { disk, running, known, copy, published: () => Promise.resolve(undefined) };
+    const own = (await scrubUkis(options)).find((finding) => finding.version === version);
+    if (own?.state === 'repaired')
+      repairs = [...repairs, `the rotten UKI of ${version}; this start was from its copy`];
+    else if (own === undefined || own.state === 'rotten')
+      alarms = [...alarms, `the UKI of ${version} is rotten or gone, and this start was from its copy`];
+  }
+  const copied = await disk.withEsp(async (esp) => {
+    const entry = await runningEntry(disk, await ukiEntries(esp), running);
+    if (entry === undefined || entry.tries !== undefined) return undefined;
+    if (memory.copyOf === version && (await sizeOf(esp, COPY_UKI)) === entry.sizeBytes) return entry;
+    const digest = await esp.digest(entry.path);
+    // Rotten since: the scrub's business.
+    if (digest === undefined || (known[version] ?? digest) !== digest) return undefined;
+    const kept = await keepCopy(esp, digest, entry.sizeBytes, (output, locate) =>
+      copy(locate(entry.path), output),
+    );
+    if (!kept) return undefined;
+    // What was started just now was good.
+    known = { ...known, [version]: digest };
+    await listCopy(esp);
+    return entry;
+  });
+  if (copied === undefined) await disarm(disk);
+  else await arm(disk, copied);
+  return { ...memory, alarms, repairs, ukis: known, copyOf: copied === undefined ? null : version };
+}
+
+async function sizeOf(
+  esp: {
+    readonly list: (
+      directory: string,
+    ) => Promise<readonly { readonly name: string; readonly sizeBytes: number }[]>;
+  },
+  path: string,
+): Promise<number | undefined> {
+  const [, directory = '', name = ''] = /^(.*)\/([^/]*)$/.exec(path) ?? [];
+  return (await esp.list(directory)).find((entry) => entry.name.toLowerCase() === name.toLowerCase())
+    ?.sizeBytes;
+}
