@@ -35,6 +35,11 @@ const machinePrograms = [
   { partition: 'host/partition/main.ts' },
   { update: 'updater/device/main.ts', switch: 'updater/device/switch/main.ts' },
   { poll: 'updater/device/poll.ts' },
+  {
+    provision: 'host/provision/main.ts',
+    look: 'host/provision/look.ts',
+    services: 'host/provision/services/main.ts',
+  },
 ];
 const quickjs = {
   splitting: true,

@@ -79,6 +79,8 @@ export interface KeyStatus {
 export interface ConfigStatus {
   readonly format: '1.0';
   readonly source: DatasourceName | null;
+  /** Where exactly, for people: `/dev/vdb (cidata)`. */
+  readonly origin: string | null;
   readonly instanceId: string | null;
   /** SHA-256 over all documents of the source. */
   readonly digest: string | null;
@@ -86,6 +88,8 @@ export interface ConfigStatus {
   readonly keys: readonly KeyStatus[];
   /** Faults and refusals, as people read them. */
   readonly problems: readonly string[];
+  /** Worth knowing, but no fault: a source that is there and not heard. */
+  readonly notes: readonly string[];
   /** While a configuration is tried: Unix time in seconds at which the old one returns. */
   readonly revertsAt: number | null;
 }

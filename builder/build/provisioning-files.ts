@@ -9,7 +9,10 @@ import { textFile } from '../tree/skeleton.ts';
 import { readPrograms } from './programs.ts';
 
 const COMPONENT = 'slipway';
-const PROGRAMS = [PROVISIONING_PATHS.program, PROVISIONING_PATHS.look].map((path) => basename(path));
+const PROGRAMS = [
+  ...[PROVISIONING_PATHS.program, PROVISIONING_PATHS.look].map((path) => basename(path)),
+  'services.js',
+];
 
 /** Nothing for an image without `provisioning:`. */
 export async function provisioningFiles(image: ImageDefinition): Promise<TreeEntry[]> {
