@@ -13,7 +13,14 @@ import { consoleTail, scanConsole, type ConsoleFinding } from './console.ts';
 import { listenOnce, readLines } from './lines.ts';
 import { writeVariableStore, type FirmwareVariable, type SecureBootVariables } from './ovmf-vars.ts';
 import { openQmp, type Qmp, type QmpEvent } from './qmp.ts';
-import { qemuCommand, SSH_PORT, type Accelerator, type DiskBus, type DiskOptions } from './qemu.ts';
+import {
+  qemuCommand,
+  SSH_PORT,
+  type Accelerator,
+  type DiskBus,
+  type NetworkCard,
+  type DiskOptions,
+} from './qemu.ts';
 import { notStarted } from './not-started.ts';
 import { openSignals } from './signals.ts';
 import { labToolbox, type Toolbox } from './toolbox.ts';
@@ -29,6 +36,8 @@ export interface MachineOptions {
   readonly diskSizeBytes?: number;
   readonly diskBus?: DiskBus;
   readonly sectorSize?: 512 | 4096;
+  /** virtio's unless told. */
+  readonly networkCard?: NetworkCard;
   readonly extraDisks?: readonly DiskOptions[];
   /** Keys in the firmware's variables; `undefined`: Secure Boot off (setup mode). */
   readonly secureBoot?: SecureBootVariables;
@@ -127,6 +136,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       (port, index, all) => index > 0 || !all.slice(1).some((other) => other.guest === port.guest),
     ),
     ...(options.authorizedKeys === undefined ? {} : { authorizedKeys: options.authorizedKeys }),
+    networkCard: options.networkCard ?? 'virtio-net-pci',
     smbiosStrings: options.smbiosStrings ?? [],
     restart: options.restart ?? 'on-reset',
     extra: options.extraArguments ?? [],

@@ -4,6 +4,7 @@ import type { Architecture } from '../spec/image.ts';
 import { FW_CFG_AUTHORIZED_KEYS, REPORT_PORT } from '../spec/machine.ts';
 
 export type Accelerator = 'kvm' | 'tcg';
+export type NetworkCard = 'virtio-net-pci' | 'e1000e' | 'igb';
 export type DiskBus = 'virtio' | 'virtio-scsi' | 'ahci' | 'nvme' | 'usb';
 
 export interface DiskOptions {
@@ -29,6 +30,7 @@ export interface QemuOptions {
   readonly sockets: { readonly qmp: string; readonly console: string; readonly report?: string };
   readonly consoleLog: string;
   readonly ports: readonly { readonly host: number; readonly guest: number }[];
+  readonly networkCard: NetworkCard;
   readonly authorizedKeys?: string;
   /** SMBIOS type 11 (OEM) strings. */
   readonly smbiosStrings: readonly string[];
@@ -135,7 +137,7 @@ function networkArguments(options: QemuOptions): string[] {
   return [
     ...['-netdev', `user,id=net0${forwards.join('')}`],
     // No option ROM: nothing of ours boots over this network card.
-    ...['-device', 'virtio-net-pci,netdev=net0,romfile='],
+    ...['-device', `${options.networkCard},netdev=net0,romfile=`],
   ];
 }
 

@@ -57,6 +57,7 @@ export async function defineImage(
     kernel: {
       package: value.kernel.package ?? `${FLAVOUR[value.kernel.flavour]}${architecture}`,
       modules: value.kernel.modules,
+      initrdModules: value.kernel.initrd_modules,
       commandLine: value.kernel.command_line,
     },
     host: {

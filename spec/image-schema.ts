@@ -110,6 +110,13 @@ const settings = {
         .prefault([])
         .describe('Modules beyond those that every image needs; what they depend on comes by itself.')
         .meta({ examples: [['wireguard', 'dm_crypt']] }),
+      initrd_modules: z
+        .array(text.regex(/^[A-Za-z0-9_-]+$/, 'expected the name of a kernel module'))
+        .prefault([])
+        .describe(
+          'Drivers without which the machine may not reach its disk: they lie in the initrd, too, and are loaded where a device asks for them and no disk was found without.',
+        )
+        .meta({ examples: [['megaraid_sas', 'mpt3sas']] }),
       command_line: z
         .array(kernelArgument)
         .prefault([])

@@ -45,6 +45,8 @@ export interface ImageDefinition {
     readonly package: string;
     /** Modules beyond those that the builder always needs; their dependencies come by themselves. */
     readonly modules: readonly string[];
+    /** Modules that the initrd holds, too: what a machine may need to reach its disk. */
+    readonly initrdModules: readonly string[];
     readonly commandLine: readonly string[];
   };
   readonly host: {

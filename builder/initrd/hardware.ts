@@ -5,7 +5,7 @@ import { moduleName } from './modinfo.ts';
 import { closure, type ModuleSet } from './modules.ts';
 
 /** Buses whose devices /init asks for their names. */
-const BUSES = /^(?:pci|virtio|vmbus|xen|platform|usb):/;
+const BUSES = /^(?:pci|virtio|vmbus|xen|platform|usb|mmc):/;
 
 /**
  * `name MODALIAS` sets `$found` to the modules that serve it, in load order: paths below the release's directory, an option behind a

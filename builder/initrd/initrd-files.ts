@@ -32,7 +32,8 @@ export interface InitrdInputs {
 }
 
 export function initrdFiles(inputs: InitrdInputs): TreeEntry[] {
-  const modules = closure(inputs.modules, initrdModules());
+  const { kernel } = inputs.image;
+  const modules = closure(inputs.modules, initrdModules(inputs.image));
   const programs = [...inputs.programs].filter(({ type }) => type !== 'directory');
   return [
     file('/init', bootScript('init'), 0o755),
@@ -47,7 +48,10 @@ export function initrdFiles(inputs: InitrdInputs): TreeEntry[] {
       hardwareFunction('first_disks', FIRST_DISKS, inputs.modules) +
         hardwareFunction('watchdogs', WATCHDOGS, inputs.modules),
     ),
-    file('/etc/slipway/other-disks', hardwareFunction('other_disks', OTHER_DISKS, inputs.modules)),
+    file(
+      '/etc/slipway/other-disks',
+      hardwareFunction('other_disks', [...OTHER_DISKS, ...kernel.initrdModules], inputs.modules),
+    ),
     ...modules.map((module): TreeEntry => ({
       ...{ type: 'file', path: module.path, source: module.source },
       ...{ mode: 0o644, uid: 0, gid: 0, component: 'modules' },
@@ -90,7 +94,13 @@ export function bootConf({ image, modules, root, commandLine }: Omit<InitrdInput
     VERITY_MODULES: paths(VERITY_MODULES),
     ROOT_MODULES: paths(ROOT_MODULES),
     EFI_MODULES: paths(EFI_MODULES),
+    // Where a live image has its root (host/boot/live). Always there: the command line could set what is not.
+    LIVE: '',
   };
+  return shellAssignments(values);
+}
+
+export function shellAssignments(values: Readonly<Record<string, string>>): string {
   return Object.entries(values)
     .map(([key, value]) => `${key}='${value.replaceAll("'", `'\\''`)}'\n`)
     .join('');

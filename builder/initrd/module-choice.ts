@@ -11,7 +11,11 @@ import type { WantedModule } from './modules.ts';
  * comes first: it pays for itself within the first megabyte that is read through verity.
  */
 export const VERITY_MODULES: readonly string[] = ['sha256-ssse3', 'sha2-ce', 'dm-verity'];
-export const ROOT_MODULES: readonly string[] = ['erofs'];
+export const ROOT_MODULES: readonly string[] = [
+  'crc32c_generic', // what erofs and ext4 ask the kernel for by the name of the algorithm alone
+  'erofs',
+  'ext4', // state; in some flavours of the kernel built in, as the former
+];
 
 /** Loaded where there is UEFI: which disk we were started from, and whether this boot is a try. */
 export const EFI_MODULES: readonly string[] = ['efivarfs'];
@@ -44,6 +48,16 @@ export const OTHER_DISKS: readonly string[] = [
 /** Loaded with any of the SCSI controllers: disks announce themselves to no bus that names a module. */
 export const SCSI_DISK = 'sd_mod';
 
+const OWN_INITRD: readonly string[] = [
+  ...VERITY_MODULES,
+  ...ROOT_MODULES,
+  ...EFI_MODULES,
+  ...FIRST_DISKS,
+  ...WATCHDOGS,
+  ...OTHER_DISKS,
+  SCSI_DISK,
+];
+
 /** Options of modules: a watchdog's time is set as it is loaded, so that it is armed with it from the first moment. */
 export const MODULE_OPTIONS: Readonly<Record<string, string>> = {
   i6300esb: 'heartbeat=60',
@@ -73,30 +87,23 @@ const AFTER_ROOT: readonly string[] = [
   'nls_ascii',
   'isofs', // provisioning data on a CD
   'sr_mod',
+  'loop', // the root of a machine that was booted over the network
   'softdog', // the watchdog where there is none
   'button', // the power button
   'evdev',
 ];
 
 /** Everything that the image's kernel must give. Ours may be missing in a flavour of the kernel; the image's own may not. */
-export function wantedModules(image: Pick<ImageDefinition, 'kernel'>): readonly WantedModule[] {
-  const ours = [...initrdModules(), ...AFTER_ROOT];
-  const required = ['dm-verity', ...ROOT_MODULES];
+export function wantedModules({ kernel }: Pick<ImageDefinition, 'kernel'>): readonly WantedModule[] {
+  const ours = [...OWN_INITRD, ...AFTER_ROOT];
+  const required = ['dm-verity', 'erofs', 'ext4'];
   return [
     ...ours.map((name) => ({ name, optional: !required.includes(name) })),
-    ...image.kernel.modules.map((name) => ({ name, optional: false })),
+    ...[...kernel.initrdModules, ...kernel.modules].map((name) => ({ name, optional: false })),
   ];
 }
 
 /** What the initrd holds, dependencies aside. */
-export function initrdModules(): readonly string[] {
-  return [
-    ...VERITY_MODULES,
-    ...ROOT_MODULES,
-    ...EFI_MODULES,
-    ...FIRST_DISKS,
-    ...WATCHDOGS,
-    ...OTHER_DISKS,
-    SCSI_DISK,
-  ];
+export function initrdModules({ kernel }: Pick<ImageDefinition, 'kernel'>): readonly string[] {
+  return [...OWN_INITRD, ...kernel.initrdModules];
 }

@@ -18,6 +18,7 @@ const PLAIN: QemuOptions = {
   sockets: { qmp: '/s/qmp', console: '/s/console', report: '/s/report' },
   consoleLog: '/s/log',
   ports: [{ host: 0, guest: 22 }],
+  networkCard: 'virtio-net-pci',
   smbiosStrings: [],
   restart: 'on-reset',
   extra: [],

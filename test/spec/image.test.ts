@@ -19,7 +19,7 @@ test('a name alone is an image: everything else has a default', async () => {
     version: '0.1.0',
     architecture: 'amd64',
     distribution: { suite: 'trixie' },
-    kernel: { package: 'linux-image-cloud-amd64', modules: [], commandLine: [] },
+    kernel: { package: 'linux-image-cloud-amd64', modules: [], initrdModules: [], commandLine: [] },
     host: { packages: [], files: [], shell: false, gateSoakMs: 10_000 },
     users: [],
     disk: { sectorSize: 512, stateSizeBytes: 64 * 1024 * 1024 },

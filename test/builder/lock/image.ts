@@ -15,7 +15,7 @@ export function imageOf(parts: ImageParts = {}): ImageDefinition {
     version: '1.0.0',
     architecture: parts.architecture ?? 'amd64',
     distribution: { suite: 'trixie' },
-    kernel: { package: parts.kernel ?? 'linux-image-cloud-amd64', modules: [], commandLine: [] },
+    kernel: { package: parts.kernel ?? 'linux-image-cloud-amd64', modules: [], initrdModules: [], commandLine: [] },
     host: {
       packages: (parts.packages ?? []).map((name) => ({ name })),
       files: [],
