@@ -1,5 +1,5 @@
 /** The documents of an OCI image (image-spec 1.1; Docker's image manifest v2 schema 2 alike): one parser each, and the choice of a platform. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { SlipwayError } from '../spec/error.ts';
 import type { Architecture } from '../spec/image.ts';
 import type { ImageConfig } from './image-config.ts';

@@ -45,8 +45,10 @@ export function rootAdditions(
     });
   }
   if (service.networkMode === 'host') {
-    for (const name of ['hosts', 'resolv.conf']) {
+    for (const name of ['hosts', 'resolv.conf', 'localtime']) {
       const path = `/etc/${name}`;
+      // A root that brings a time zone of its own keeps it.
+      if (name === 'localtime' && present(path)) continue;
       const mounted = mounts.some(({ destination }) => destination === path || destination === '/etc');
       if (!mounted) add({ type: 'symlink', path, target: `${MACHINE_PATHS.generatedEtc}/${name}` });
     }

@@ -7,7 +7,10 @@ import type { BuildInputs } from './inputs.ts';
 
 export async function chosenModules(image: ImageDefinition, inputs: BuildInputs): Promise<ModuleSet> {
   const { kernel, toolbox } = inputs;
-  const modules = [...image.kernel.modules, ...hostNeeds(image.services).modules];
+  // Services of a boot configuration have overlays as their roots (host/provision/services/bundle.ts).
+  const rights = Object.values(image.provisioning?.policy.sources ?? {}).flat();
+  const overlay = rights.includes('services') ? ['overlay'] : [];
+  const modules = [...image.kernel.modules, ...hostNeeds(image.services).modules, ...overlay];
   const entries = kernel.content.entries.flatMap(({ path, type, offset, sizeBytes, sha256 }) =>
     type === 'file' && sha256 !== undefined
       ? [

@@ -132,7 +132,7 @@ function writeServiceDirectory(system: System, service: MachineService): void {
 exec 2>&1
 ulimit -Hn ${OPEN_FILES.hard} 2>/dev/null; ulimit -Sn ${OPEN_FILES.soft}
 [ ! -e ${PATHS.crun}/${name} ] || crun delete --force ${name}
-${service.writable ? overlayScript(service) : ''}exec crun run --pid-file ${directory}/pid --bundle ${bundle} ${name}
+${overlayScript(service)}exec crun run --pid-file ${directory}/pid --bundle ${bundle} ${name}
 `,
     0o755,
   );
@@ -161,15 +161,21 @@ function writeLogLimits(system: System, path: string): void {
   }
 }
 
-/** Once a boot: what the service writes stays over restarts, and goes with the boot, or with the bundle that it was written over. */
-function overlayScript(service: MachineService): string {
-  const overlay = `${MACHINE_PATHS.overlays}/${service.name}`;
-  const lower = `${bundleOf(service)}/rootfs`;
-  const options = `lowerdir=${lower},upperdir=${overlay}/upper,workdir=${overlay}/work`;
+/**
+ * Once a boot: what the service writes stays over restarts, and goes with the boot, or with the bundle that it was written over. A bundle of
+ * provisioning has what its service needs beside the root in a directory of its own (host/provision/services/bundle.ts), laid over it.
+ */
+export function overlayScript(service: MachineService): string {
+  const { name, bundle, writable } = service;
+  if (!writable && bundle === undefined) return '';
+  const overlay = `${MACHINE_PATHS.overlays}/${name}`;
+  const root = `${bundleOf(service)}/rootfs`;
+  const lower = bundle === undefined ? root : `${bundle}/additions:${root}`;
+  const upper = writable ? `,upperdir=${overlay}/upper,workdir=${overlay}/work` : '';
   const replace = `umount ${overlay}/rootfs 2>/dev/null; rm -rf ${overlay}`;
-  return `grep -q ' ${overlay}/rootfs .*lowerdir=${lower},' /proc/mounts || {
-  ${service.bundle === undefined ? '' : `${replace}\n  `}mkdir -p ${overlay}/upper ${overlay}/work ${overlay}/rootfs
-  mount -t overlay -o ${options} overlay ${overlay}/rootfs || exit 125
+  return `grep -q ' ${overlay}/rootfs .*lowerdir=${lower}[, ]' /proc/mounts || {
+  ${bundle === undefined ? '' : `${replace}\n  `}mkdir -p ${overlay}/upper ${overlay}/work ${overlay}/rootfs
+  mount -t overlay -o ${writable ? '' : 'ro,'}lowerdir=${lower}${upper} overlay ${overlay}/rootfs || exit 125
 }
 `;
 }

@@ -1,5 +1,5 @@
 /** Seccomp profiles in Docker's format: the one parser, and their type. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { SlipwayError } from '../../spec/error.ts';
 
 const filter = z.strictObject({

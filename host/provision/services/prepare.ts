@@ -176,7 +176,7 @@ function referenceOf(system: System, { image }: CheckedService): string {
       return `${image.host}/${image.repository}${image.digest === undefined ? `:${image.tag ?? 'latest'}` : `@${image.digest}`}`;
     case 'archive': {
       const { sizeBytes = 0, modifiedMs = 0 } = system.status(image.path) ?? {};
-      return `${image.path} ${sizeBytes} ${modifiedMs}`;
+      return `${image.path} ${sizeBytes} ${Math.floor(modifiedMs / 1000)}`;
     }
   }
 }

@@ -242,7 +242,7 @@ function hasNamespaces(): boolean {
   return spawnSync('umount', [probe]).status === 0;
 }
 
-async function layoutTar(image: Awaited<ReturnType<typeof testImage>>): Promise<Buffer> {
+function layoutTar(image: Awaited<ReturnType<typeof testImage>>): Promise<Buffer> {
   const folder = join(VAR, `layout-${Math.random()}`);
   mkdirSync(folder, { recursive: true });
   writeLayout(folder, [image]);
