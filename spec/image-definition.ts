@@ -59,6 +59,8 @@ export async function defineImage(
       modules: value.kernel.modules,
       initrdModules: value.kernel.initrd_modules,
       commandLine: value.kernel.command_line,
+      firmware: value.kernel.firmware,
+      microcode: value.kernel.microcode,
     },
     host: {
       packages: value.host.packages,

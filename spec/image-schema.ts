@@ -117,6 +117,17 @@ const settings = {
           'Drivers without which the machine may not reach its disk: they lie in the initrd, too, and are loaded where a device asks for them and no disk was found without.',
         )
         .meta({ examples: [['megaraid_sas', 'mpt3sas']] }),
+      firmware: z
+        .array(packageSchema)
+        .prefault([])
+        .describe(
+          'Debian packages with firmware for devices (of the component `non-free-firmware`); drivers take theirs from /usr/lib/firmware.',
+        )
+        .meta({ examples: [[{ name: 'firmware-bnx2', files: ['/usr/lib/firmware/bnx2/**'] }]] }),
+      microcode: z
+        .boolean()
+        .prefault(false)
+        .describe('Microcode of Intel and AMD processors, in the signed UKI; loaded before anything else.'),
       command_line: z
         .array(kernelArgument)
         .prefault([])

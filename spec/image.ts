@@ -48,6 +48,8 @@ export interface ImageDefinition {
     /** Modules that the initrd holds, too: what a machine may need to reach its disk. */
     readonly initrdModules: readonly string[];
     readonly commandLine: readonly string[];
+    readonly firmware: readonly PackageSelection[];
+    readonly microcode: boolean;
   };
   readonly host: {
     readonly packages: readonly PackageSelection[];

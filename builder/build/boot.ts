@@ -5,6 +5,7 @@ import { signPe } from '../authenticode/sign.ts';
 import type { Signer } from '../authenticode/signer.ts';
 import { INITRD_PROGRAMS, initrdFiles, kernelCommandLine } from '../initrd/boot-files.ts';
 import { readSource } from '../initrd/cpio.ts';
+import { microcodeArchive } from '../initrd/microcode.ts';
 import { makeInitrd } from '../initrd/initrd.ts';
 import type { ModuleSet } from '../initrd/modules.ts';
 import type { OpenedPackage, PackageIndex } from '../tree/package-index.ts';
@@ -29,10 +30,12 @@ export async function signedUki(parts: UkiParts): Promise<Uint8Array> {
   // The same files as the root's: one stream over both carries them once.
   const programs = takePackages(INITRD_PROGRAMS, parts.index, 'initrd').values();
   const initrd = makeInitrd({ files: initrdFiles({ image, programs, modules, root: verity, commandLine }) });
+  const microcode = microcodeArchive(image, parts.index);
   const unsigned = makeUki({
     stub: parts.stub,
     kernel: kernelBytes(parts.kernel),
     initrd,
+    ...(microcode === undefined ? {} : { microcode }),
     commandLine,
     osRelease: osRelease(image),
     uname: modules.release,

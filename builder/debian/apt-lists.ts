@@ -13,6 +13,8 @@ import { hostAcquireSettings, proxyEnvironment } from './transport.ts';
 export interface AptOptions {
   readonly mirrors: Mirrors;
   readonly suites: readonly string[];
+  /** `main` unless told. */
+  readonly components?: readonly string[];
   readonly architecture: Architecture;
   /** Armored OpenPGP keys, instead of Debian's own. */
   readonly keys?: string;
@@ -25,11 +27,17 @@ export async function updateLists(options: AptOptions): Promise<string> {
   return join(dirname(configuration), 'state', 'lists');
 }
 
+export function componentsOf({ components = ['main'] }: Pick<AptOptions, 'components'>): readonly string[] {
+  return components;
+}
+
 /** One state directory for a set of sources, kept, so that an unchanged index is not fetched again. Returns its apt.conf. */
 async function writeConfiguration(options: AptOptions): Promise<string> {
   const keys = options.keys ?? (await environmentKeys()) ?? DEBIAN_ARCHIVE_KEYS;
   const identity = createHash('sha256')
-    .update(JSON.stringify([options.mirrors, options.suites, options.architecture, keys]))
+    .update(
+      JSON.stringify([options.mirrors, options.suites, componentsOf(options), options.architecture, keys]),
+    )
     .digest('hex');
   const directory = join(cacheRoot(), 'apt', identity.slice(0, 32));
   await mkdir(join(directory, 'state', 'lists', 'partial'), { recursive: true });
@@ -39,7 +47,10 @@ async function writeConfiguration(options: AptOptions): Promise<string> {
   const sources = options.suites.flatMap((suite) =>
     mirrorsOf(options.mirrors, suite)
       .slice(0, 1)
-      .map((mirror) => `deb [signed-by=${keyring}] ${copied(mirror)} ${suite} main`),
+      .map(
+        (mirror) =>
+          `deb [signed-by=${keyring}] ${copied(mirror)} ${suite} ${componentsOf(options).join(' ')}`,
+      ),
   );
   const sourceList = join(directory, 'sources.list');
   await writeFileAtomic(sourceList, `${sources.join('\n')}\n`);

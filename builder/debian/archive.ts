@@ -2,7 +2,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '../../spec/image.ts';
-import { updateLists, type AptOptions } from './apt-lists.ts';
+import { componentsOf, updateLists, type AptOptions } from './apt-lists.ts';
 import { parseRelations, parseStanza, type Stanza } from './control.ts';
 import { compareDebianVersions } from './version.ts';
 
@@ -31,8 +31,10 @@ export async function openArchive(options: ArchiveOptions): Promise<Archive> {
   const provided = new Map<string, Set<string>>();
   const files = await readdir(lists);
   for (const suite of options.suites) {
-    const suffix = `_dists_${suite}_main_binary-${options.architecture}_Packages`;
-    for (const file of files.filter((name) => name.endsWith(suffix))) {
+    const suffixes = componentsOf(options).map(
+      (component) => `_dists_${suite}_${component}_binary-${options.architecture}_Packages`,
+    );
+    for (const file of files.filter((name) => suffixes.some((suffix) => name.endsWith(suffix)))) {
       readIndex(await readFile(join(lists, file)), suite, index, provided);
     }
   }

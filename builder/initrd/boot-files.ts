@@ -15,6 +15,8 @@ export const GENERATED_ETC: readonly string[] = [
   'group',
   'hostname',
   'hosts',
+  // Where a boot configuration has a `timezone`; else there is none, which means UTC.
+  'localtime',
   'machine-id',
   'passwd',
   'resolv.conf',

@@ -5,6 +5,7 @@ import { openArchive, type Archive } from '../debian/archive.ts';
 import { closePackages, followKernel, type ClosedPackage } from '../debian/closure.ts';
 import { findMirrors, type Mirrors } from '../debian/mirror.ts';
 import { BOOT_LOADER_PACKAGE, BOOT_LOADER_SUITE, BUILD_TOOL_PACKAGES } from '../tools/packages.ts';
+import { microcodePackages } from '../initrd/microcode.ts';
 import { hostPackages } from '../tree/host-packages.ts';
 import { resolveImages } from './images.ts';
 import type { LockedPackage, LockFile } from './lock-file.ts';
@@ -27,18 +28,23 @@ export async function resolveLock(image: ImageDefinition, options: ResolveOption
   const suite = image.distribution.suite;
   const suites = options.suites ?? suitesOf(suite);
   const buildArchitecture = options.buildArchitecture ?? machineArchitecture();
-  const open = (suites: readonly string[], architecture: Architecture): Promise<Archive> => {
+  const open = (
+    suites: readonly string[],
+    architecture: Architecture,
+    components: readonly string[] = ['main'],
+  ): Promise<Archive> => {
     options.progress?.(`fetching the package index of ${suites.join(', ')} for ${architecture}`);
     return openArchive({
       mirrors,
       suites,
+      components,
       architecture,
       ...(options.keys === undefined ? {} : { keys: options.keys }),
     });
   };
 
   const [target, loader, build] = await Promise.all([
-    open(suites, image.architecture),
+    open(suites, image.architecture, wantsFirmware(image) ? ['main', FIRMWARE_COMPONENT] : ['main']),
     open([BOOT_LOADER_SUITE], image.architecture),
     buildArchitecture === image.architecture ? undefined : open(suites, buildArchitecture),
   ]);
@@ -61,10 +67,17 @@ export async function resolveLock(image: ImageDefinition, options: ResolveOption
   };
 }
 
+const FIRMWARE_COMPONENT = 'non-free-firmware';
+
+function wantsFirmware({ kernel }: ImageDefinition): boolean {
+  return kernel.microcode || kernel.firmware.length > 0;
+}
+
 /** Every package that the image and its services name, sorted; the kernel apart. */
 export function requestedPackages(image: ImageDefinition): readonly string[] {
   const selections = [
     ...hostPackages(image),
+    ...microcodePackages(image).map((name) => ({ name })),
     ...image.services.flatMap((service) => (service.root.kind === 'packages' ? service.root.packages : [])),
   ];
   return [...new Set(selections.map((selection) => selection.name))].sort();

@@ -23,7 +23,13 @@ const BASE: readonly PackageSelection[] = [
 
 /** The packages of the host's own root: the base, what its services need, what the image adds. A name given twice adds its files. */
 export function hostPackages(image: ImageDefinition): readonly PackageSelection[] {
-  return [...BASE, ...hostNeeds(image.services).packages, ...updateNeeds(image), ...image.host.packages];
+  return [
+    ...BASE,
+    ...hostNeeds(image.services).packages,
+    ...updateNeeds(image),
+    ...image.kernel.firmware,
+    ...image.host.packages,
+  ];
 }
 
 /** busybox's wget does for plain HTTP, where signatures protect all. Whoever wants HTTPS gets a client that checks servers. */

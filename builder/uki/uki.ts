@@ -8,6 +8,8 @@ export interface UkiInputs {
   readonly stub: Uint8Array;
   readonly kernel: Uint8Array;
   readonly initrd: Uint8Array;
+  /** An uncompressed cpio archive that the stub puts before the initrd. */
+  readonly microcode?: Uint8Array;
   readonly commandLine: string;
   /** Text of os-release, see `osRelease`. */
   readonly osRelease: string;
@@ -25,6 +27,9 @@ export function makeUki(inputs: UkiInputs): Uint8Array {
     { name: '.uname', data: text(inputs.uname), kind: 'data' },
     // A kernel that is started in place decompresses into its own section and wants as much memory as its own header says.
     { name: '.linux', data: inputs.kernel, virtualSize: kernel.sizeOfImage, kind: 'code' },
+    ...(inputs.microcode === undefined
+      ? []
+      : [{ name: '.ucode', data: inputs.microcode, kind: 'data' as const }]),
     { name: '.initrd', data: inputs.initrd, kind: 'data' },
     ...sbat(parsePe(inputs.stub), kernel),
   ];

@@ -12,7 +12,14 @@ const image = {
   name: 'minimal',
   version: '1.0.0',
   architecture: 'amd64',
-  kernel: { package: 'linux-image-cloud-amd64', modules: [], initrdModules: [], commandLine: ["a='b c'"] },
+  kernel: {
+    package: 'linux-image-cloud-amd64',
+    modules: [],
+    initrdModules: [],
+    commandLine: ["a='b c'"],
+    firmware: [],
+    microcode: false,
+  },
   profiles: [],
 } as unknown as ImageDefinition;
 const rootHash = '0123456789abcdef'.repeat(4);

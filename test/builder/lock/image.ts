@@ -15,7 +15,14 @@ export function imageOf(parts: ImageParts = {}): ImageDefinition {
     version: '1.0.0',
     architecture: parts.architecture ?? 'amd64',
     distribution: { suite: 'trixie' },
-    kernel: { package: parts.kernel ?? 'linux-image-cloud-amd64', modules: [], initrdModules: [], commandLine: [] },
+    kernel: {
+      package: parts.kernel ?? 'linux-image-cloud-amd64',
+      modules: [],
+      initrdModules: [],
+      commandLine: [],
+      firmware: [],
+      microcode: false,
+    },
     host: {
       packages: (parts.packages ?? []).map((name) => ({ name })),
       files: [],
