@@ -140,7 +140,7 @@ function isGroup({ name, gid, members, ...rest }: Record<string, unknown>): bool
   return (
     Object.keys(rest).length === 0 &&
     isName(name) &&
-    isId(gid) &&
+    isGid(gid) &&
     Array.isArray(members) &&
     members.every(isName)
   );
@@ -184,6 +184,11 @@ function isName(value: unknown): value is string {
 
 function isHostname(value: unknown): value is string {
   return typeof value === 'string' && /^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$/.test(value);
+}
+
+/** `operators` has 900. */
+function isGid(value: unknown): value is number {
+  return isId(value) || (typeof value === 'number' && value >= 900 && value < 1000);
 }
 
 function isId(value: unknown): value is number {
