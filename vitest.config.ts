@@ -35,6 +35,7 @@ const INTEGRATION = [
   'test/updater/repository/delta/delta.test.ts',
   'test/updater/repository/keys/rotate.test.ts',
   'test/updater/repository/publish.test.ts',
+  'test/updater/repository/push/github.test.ts',
   'test/updater/repository/push/s3.test.ts',
   'test/updater/repository/push/sftp.test.ts',
   'test/updater/repository/release/**/*.test.ts',

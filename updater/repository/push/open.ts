@@ -18,10 +18,12 @@ const KINDS: Readonly<Record<string, Open>> = {
   'file:': (url) => folderTarget(fileURLToPath(url)),
   'sftp:': openSftp,
   's3:': openS3,
+  'github:': openGitHub,
 };
 
 /** The forms of TARGET, for messages and help. */
-export const TARGET_FORMS = 'FOLDER, file:///FOLDER, sftp://[USER@]HOST[:PORT]/PATH, s3://BUCKET[/PREFIX]';
+export const TARGET_FORMS =
+  'FOLDER, file:///FOLDER, sftp://[USER@]HOST[:PORT]/PATH, s3://BUCKET[/PREFIX], github:OWNER/REPOSITORY[/TAG]';
 
 /** Throws `usage.push-target` for what is none of these. */
 export async function openTarget(text: string, options: TargetOptions): Promise<PushTarget> {
@@ -78,6 +80,26 @@ async function openS3(url: URL, { environment }: TargetOptions): Promise<PushTar
   const { s3Requests } = await import('./s3-request.ts');
   const { s3Target } = await import('./s3.ts');
   return s3Target(url.href, s3Requests(place), prefix === '' ? '' : `${prefix}/`);
+}
+
+/** The release is that of TAG, `updates` unless told. */
+async function openGitHub(url: URL, { environment }: TargetOptions): Promise<PushTarget> {
+  const match =
+    /^\/*([A-Za-z0-9][A-Za-z0-9-]{0,38})\/([A-Za-z0-9_.-]{1,100})(?:\/([A-Za-z0-9_.-]{1,100}))?\/?$/.exec(
+      `${url.host === '' ? '' : `${url.host}/`}${url.pathname}`.replaceAll('//', '/'),
+    );
+  const [, owner, repository, tag = 'updates'] = match ?? [];
+  if (owner === undefined || repository === undefined) throw wrongTarget(url.href);
+  const token = [environment['GITHUB_TOKEN'], environment['GH_TOKEN']].find((value) => (value ?? '') !== '');
+  if (token === undefined)
+    throw new SlipwayError('push.credentials', 'GITHUB_TOKEN is not set', {
+      hint: 'for github: set GITHUB_TOKEN to a token that may write the contents of the repository (in Actions: permissions: contents: write)',
+    });
+  const { gitHubRequests } = await import('./github-requests.ts');
+  const { gitHubTarget } = await import('./github.ts');
+  const apiUrl = environment['GITHUB_API_URL'];
+  const place = { owner, repository, tag, token, apiUrl: apiUrl === '' ? undefined : apiUrl };
+  return gitHubTarget(`github:${owner}/${repository}/${tag}`, gitHubRequests(place));
 }
 
 function wrongTarget(text: string): SlipwayError {

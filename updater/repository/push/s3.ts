@@ -1,11 +1,9 @@
 /** S3 and what speaks like it (MinIO, Ceph, R2, B2, ...): an object appears when it is whole, and takes the old one's place in one step. */
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { SlipwayError } from '../../../spec/error.ts';
 import { parseFileName, TIMESTAMP } from '../repository/layout.ts';
+import { contentType, readWhole } from './content.ts';
 import { xmlTexts, type S3Request } from './s3-request.ts';
 import { PART_BYTES, uploadParts } from './s3-parts.ts';
-import type { LocalFile, PushTarget } from './target.ts';
+import type { PushTarget } from './target.ts';
 
 /** `prefix` is empty or ends with a slash. */
 export function s3Target(address: string, request: S3Request, prefix: string): PushTarget {
@@ -50,21 +48,10 @@ export function s3Target(address: string, request: S3Request, prefix: string): P
   };
 }
 
-/** Content-addressed names carry their digest: a file that changed on this disk never goes out under it. */
-async function readWhole({ name, path }: LocalFile): Promise<Buffer> {
-  const bytes = await readFile(path);
-  const named = /^([0-9a-f]{64})\./.exec(name)?.[1];
-  if (named !== undefined && createHash('sha256').update(bytes).digest('hex') !== named)
-    throw new SlipwayError('push.damaged', `${path} is damaged: its digest is not that of its name`, {
-      hint: 'slipway repo verify',
-    });
-  return bytes;
-}
-
 /** What a web server in front hands on (docs/repository-format.md). */
 function objectHeaders(name: string): Readonly<Record<string, string>> {
   return {
-    'Content-Type': name.endsWith('.json') ? 'application/json' : 'application/octet-stream',
+    'Content-Type': contentType(name),
     'Cache-Control': name === TIMESTAMP ? 'no-cache' : 'public, max-age=31536000, immutable',
   };
 }
