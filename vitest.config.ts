@@ -15,6 +15,7 @@ const INTEGRATION = [
   'test/builder/tools/real-archive.test.ts',
   'test/cli/keys.test.ts',
   'test/cli/lock.test.ts',
+  'test/cli/repo-push.test.ts',
   'test/host/provision/services/image/**/*.test.ts',
   'test/host/provision/services/prepare/**/*.test.ts',
   'test/host/provision/source/medium/**/*.test.ts',

@@ -56,19 +56,26 @@ export function gitHubRequests({ owner, repository: repo, tag, token, apiUrl }: 
     return release;
   };
 
+  let making: Promise<void> | undefined;
+  const make = async (): Promise<void> => {
+    if (release !== undefined || (await find()) !== undefined) return;
+    const { data } = await told(() =>
+      request('POST /repos/{owner}/{repo}/releases', {
+        ...place,
+        tag_name: tag,
+        name: `Updates (${tag})`,
+        body: 'Signed updates of machines. Its assets are made by `slipway repo push`: leave them as they are.',
+        make_latest: 'false',
+      }),
+    );
+    release = { id: data.id, uploadUrl: data.upload_url };
+  };
+
   return {
-    ensureRelease: async () => {
-      if (release !== undefined || (await find()) !== undefined) return;
-      const { data } = await told(() =>
-        request('POST /repos/{owner}/{repo}/releases', {
-          ...place,
-          tag_name: tag,
-          name: `Updates (${tag})`,
-          body: 'Signed updates of machines. Its assets are made by `slipway repo push`: leave them as they are.',
-          make_latest: 'false',
-        }),
-      );
-      release = { id: data.id, uploadUrl: data.upload_url };
+    ensureRelease: () => {
+      // Of parallel uploads, one makes it.
+      making ??= make().finally(() => (making = undefined));
+      return making;
     },
     list: async () => {
       const there = release ?? (await find());
