@@ -77,7 +77,7 @@ const fileSystem = fields(
           type: '',
           read: (node, reader) =>
             node.kind === 'scalar' && /^\d/.test(node.text)
-              ? integer(1, 128).read(node, reader)
+              ? integer(1, 128, true).read(node, reader)
               : oneOf(['auto', 'any', 'none']).read(node, reader),
         },
       }),
@@ -167,8 +167,13 @@ const size: Shape<At<number>> = {
   type: 'size (`512M`)',
   read: (node, reader) => {
     const written = node.kind === 'scalar' ? node.text : '';
-    const [, digits, unit] = /^(\d{1,15}(?:\.\d{1,3})?|\.\d{1,3})([BKMGT]?)$/.exec(written) ?? [];
-    const bytes = Math.round(Number(digits) * (SIZE_UNITS[unit ?? ''] ?? NaN));
+    // A text has its unit, a number has none.
+    const pattern =
+      node.kind === 'scalar' && typeof node.value === 'number'
+        ? /^(\d{1,15})()$/
+        : /^(\d{1,15}(?:\.\d{1,3})?|\.\d{1,3})([BKMGT])$/;
+    const [, digits, unit = ''] = pattern.exec(written) ?? [];
+    const bytes = Math.round(Number(digits) * (SIZE_UNITS[unit] ?? NaN));
     if (Number.isSafeInteger(bytes) && bytes > 0) return at(node, bytes);
     return mismatch(reader, node, 'a size such as 512M or 2G', 'units are B, K, M, G and T, powers of 1024');
   },

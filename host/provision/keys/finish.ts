@@ -36,7 +36,7 @@ const delay: Shape<At<number>> = {
   read: (node, reader) => {
     if (node.kind === 'scalar' && node.text === 'now') return at(node, 0);
     const bare = node.kind === 'scalar' ? { ...node, text: node.text.replace(/^\+/, '') } : node;
-    return integer(0, 525_600).read(bare, reader);
+    return integer(0, 525_600, true).read(bare, reader);
   },
 };
 

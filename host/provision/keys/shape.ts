@@ -60,8 +60,7 @@ function textOf(node: Located, reader: Reader, type: string, numbers: boolean): 
   if (node.kind !== 'scalar' || node.value === null) return mismatch(reader, node, wanted);
   if (typeof node.value === 'string') return node.value;
   if (numbers) {
-    if (!reader.secret)
-      warn(reader, node.at, 'type', 'this number is read as the text that it is written as');
+    warn(reader, node.at, 'type', 'this number is read as the text that it is written as');
     return node.text;
   }
   const kind = typeof node.value === 'number' ? 'a number' : 'true or false';
@@ -91,14 +90,16 @@ export function truth(node: LocatedScalar): boolean | undefined {
   return /^(n|no|off|false)$/i.test(node.value) ? false : undefined;
 }
 
-/** A whole number; also in quotes. Refused: beyond 53 bits, which JSON cannot carry, and a leading zero, which YAML 1.1 and 1.2 read differently. */
-export function integer(least: number, most: number): Shape<At<number>> {
+/** A whole number; in quotes too where that is usual. Refused: beyond 53 bits, which JSON cannot carry, and a leading zero, which YAML 1.1 and 1.2 read differently. */
+export function integer(least: number, most: number, inQuotes = false): Shape<At<number>> {
   return {
     type: 'whole number',
     read: (node, reader) => {
       if (node.kind !== 'scalar' || node.value === null || typeof node.value === 'boolean')
         return mismatch(reader, node, 'a whole number');
-      const written = node.text.trim();
+      const written = node.text;
+      if (typeof node.value === 'string' && !inQuotes)
+        return mismatch(reader, node, 'a whole number, without quotes');
       if (/^[-+]?0\d/.test(written)) {
         const why = `${written} means one number to YAML 1.1 and another to YAML 1.2`;
         return fault(reader, node.at, 'number', why, 'write it without the leading zero');

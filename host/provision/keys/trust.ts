@@ -53,7 +53,7 @@ const randomSeed = fields(
     data: { shape: content, secret: true },
     encoding: { shape: oneOf(['raw', 'base64', 'b64', 'gzip', 'gz'].filter((name) => name in ENCODINGS)) },
     file: { shape: oneOf(['/dev/urandom', '/dev/random']) },
-    command: { shape: list(text({ numbers: true })), secret: true },
+    command: { shape: list(text({ numbers: true })) },
     command_required: { shape: flag },
   },
   { noun: 'random_seed' },

@@ -18,6 +18,7 @@ import {
   named,
   oneOf,
   text,
+  truth,
   type Shape,
 } from './shape.ts';
 
@@ -70,26 +71,26 @@ const password = (): { shape: Shape<undefined>; secret: true } => ({
 const sudo: Shape<At<boolean>> = {
   type: 'rule, list of rules, `false`',
   read: (node, reader) => {
-    if (node.kind === 'list')
-      return at(
-        node,
-        node.items.some((item) => !isNothing(item)),
-      );
-    if (node.kind === 'map') return mismatch(reader, node, 'a sudo rule, or false');
-    return at(node, typeof node.value === 'string' ? node.value !== '' : node.value === true);
+    const rules = node.kind === 'list' ? node.items : [node];
+    const wrong = rules.find((rule) => !isRule(rule) && (rule !== node || truthOf(rule) === undefined));
+    if (wrong !== undefined) return mismatch(reader, wrong, 'a sudo rule, or false');
+    return at(
+      node,
+      rules.some((rule) => (isRule(rule) ? !isNothing(rule) && !isEmpty(rule) : truthOf(rule) === true)),
+    );
   },
 };
 
 const groupList = either<readonly At<string>[]>('list of texts, or one text with commas', {
   scalar: listOrWords(/,/),
   list: listOrWords(/,/),
-  map: convert(named(ignoredValue(), 'groups'), (entries) => entries.map(({ name }) => name)),
+  map: convert(named(nothing(), 'groups'), (entries) => entries.map(({ name }) => name)),
 });
 
 const USER_MEMBERS = {
   name: { shape: accountName },
   gecos: { shape: text() },
-  uid: { shape: integer(1, 60_000) },
+  uid: { shape: integer(1, 60_000, true) },
   primary_group: { shape: accountName },
   groups: { shape: groupList },
   sudo: { shape: sudo },
@@ -333,7 +334,25 @@ function bareGroup(name: At<string>): GroupEntry {
   return { at: name.at, name, members: [] };
 }
 
+function isRule(node: Located): boolean {
+  return (
+    node.kind === 'scalar' &&
+    (node.value === null || (typeof node.value === 'string' && truth(node) === undefined))
+  );
+}
+
+function truthOf(node: Located): boolean | undefined {
+  return node.kind === 'scalar' ? truth(node) : undefined;
+}
+
+function isEmpty(node: Located): boolean {
+  return node.kind === 'scalar' && node.value === '';
+}
+
 /** The deprecated `groups: {docker: null}` of a user. */
-function ignoredValue(): Shape<true> {
-  return { type: 'nothing', read: () => true };
+function nothing(): Shape<true> {
+  return {
+    type: 'nothing',
+    read: (node, reader) => (isNothing(node) ? true : mismatch(reader, node, 'nothing')),
+  };
 }
