@@ -66,7 +66,7 @@ export function planNetwork(config: NetworkConfig, facts: NetworkFacts): Network
       ...makingLines(link, number, numbers),
       ...(masters.has(link.id) ? portLines(link, number) : addressingLines(link, number)),
     ]),
-    ...config.routes.map((route) => `route ${routeWords(route, [], undefined).join(' ')}`),
+    ...config.routes.map((route) => `route ip ${routeWords(route, [], undefined).join(' ')}`),
   ];
   return { format: '1.0', text: `${lines.join('\n')}\n`, problems: findProblems(config, facts) };
 }
