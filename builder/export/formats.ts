@@ -5,6 +5,7 @@ import { derivedUuid } from '../gpt/guid.ts';
 import type { Keys } from '../keys/load.ts';
 import { grownDisk } from './grown-disk.ts';
 import { gzipStream } from './gzip.ts';
+import { writeIso } from './iso/iso.ts';
 import { writeOciArchive } from './oci.ts';
 import { writeOutput } from './output.ts';
 import { writeOva } from './ova.ts';
@@ -54,6 +55,7 @@ export const FORMATS = {
     }),
   ),
   gce: disk('Google Compute Engine: disk.raw in a tar', '.gce.tar.gz', writeGce),
+  iso: disk('live and installer medium, for CD and USB', '.iso', writeIso),
   oci: disk('the root file system as an OCI image, in a tar', '.oci.tar', (source, to) => {
     const { root, ...build } = requireBuild(source, 'oci');
     return writeOciArchive(root, to, { ...build, epoch: source.epoch });
@@ -77,12 +79,12 @@ export function outputsOf(format: FormatName, base: string, directory: string): 
 function disk(
   description: string,
   suffix: string,
-  write: (source: ExportSource, output: string) => Promise<void>,
+  write: (source: ExportSource, output: string, keys: () => Promise<Keys>) => Promise<void>,
 ): ExportFormat {
   return {
     description,
     suffixes: [suffix],
-    write: async (source, [output = '']) => write(source, output),
+    write: async (source, [output = ''], keys) => write(source, output, keys),
   };
 }
 

@@ -1,6 +1,7 @@
 /** What the machine says of itself: boot, memory, control groups. */
 import type { MachineDescription, MachineStatus } from '../../spec/machine.ts';
 import type { System } from '../../system/system.ts';
+import { isLive } from './live.ts';
 import { monitorFacts } from './monitor.ts';
 import { PATHS } from './paths.ts';
 import type { MachineFacts } from './plan/status.ts';
@@ -52,11 +53,6 @@ export function bootNotes(system: System): readonly string[] {
       : [`version ${from} could not open its root, and this one was booted instead`]),
     ...(isLive(system) ? ['live: the machine runs from its medium, and keeps nothing'] : []),
   ];
-}
-
-/** Started from a CD, a stick or the network: there are no slots, and state is in memory. */
-export function isLive(system: System): boolean {
-  return bootFile(system, 'live') !== undefined;
 }
 
 /** Whether this version has yet to prove itself: its boot is counted. */

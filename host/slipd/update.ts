@@ -3,7 +3,7 @@ import type { UpdateStatus } from '../../spec/machine.ts';
 import { MACHINE_PATHS } from '../../spec/machine.ts';
 import { UPDATE_PATHS } from '../../spec/update.ts';
 import type { System } from '../../system/system.ts';
-import { isLive } from './facts.ts';
+import { isLive } from './live.ts';
 import { ENVIRONMENT, PATHS, PROGRAMS, UPDATER_MODULE } from './paths.ts';
 import type { UpdateGate, UpdateMemory } from './plan/memory.ts';
 
