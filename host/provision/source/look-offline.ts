@@ -14,6 +14,7 @@ import { parseNoCloudLine } from './nocloud-line.ts';
 import { isConfigDrive, readConfigDrive } from './openstack-drive.ts';
 import { isVmware, onlineSource } from './platform.ts';
 import { lookAtFirmwareConfig } from './qemu.ts';
+import { lookAtSeedDirectory } from './seed-directory.ts';
 import { lookAtCredentials } from './smbios.ts';
 import { isOvfMedium, lookAtGuestInfo, readOvfMedium } from './vmware.ts';
 
@@ -43,6 +44,7 @@ export async function lookOffline(
   const found =
     (hears('qemu') ? lookAtFirmwareConfig(system) : undefined) ??
     (hears('smbios') ? lookAtCredentials(system) : undefined) ??
+    (hears('nocloud') ? lookAtSeedDirectory(system) : undefined) ??
     (await lookAtMedia(system, hears, options)) ??
     (hears('vmware') && isVmware(dmi) ? await lookAtGuestInfo(system) : undefined);
   const seed = withLine(found, system, hears, dmi) ?? (await lookAtLine(system, hears, dmi));
