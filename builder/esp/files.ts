@@ -1,4 +1,5 @@
 /** What lies on the EFI system partition of a new machine. */
+import { COPY_ENTRY, OWN_README } from '../../spec/esp.ts';
 import type { Architecture } from '../../spec/image.ts';
 import type { KeySet } from '../keys/load.ts';
 
@@ -48,6 +49,7 @@ export function espFiles(inputs: EspInputs): readonly EspFile[] {
     { path: `EFI/systemd/systemd-boot${SUFFIX[architecture]}.efi`, bytes: bootLoader },
     { path: `EFI/Linux/${uki.fileName}`, bytes: uki.bytes },
     { path: 'loader/loader.conf', bytes: Buffer.from(loaderConf(enrolment?.mode ?? 'off'), 'utf8') },
+    ...[COPY_ENTRY, OWN_README].map(({ path, text }) => ({ path, bytes: Buffer.from(text, 'utf8') })),
     ...keys,
   ];
 }

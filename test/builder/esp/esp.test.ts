@@ -44,6 +44,8 @@ describe('the EFI system partition', () => {
       'EFI/systemd/systemd-bootaa64.efi',
       'EFI/Linux/a_1.efi',
       'loader/loader.conf',
+      'loader/entries/slipway-copy.conf',
+      'EFI/SLIPWAY/README.TXT',
     ]);
     expect(Buffer.from(files[3]?.bytes ?? []).toString()).toContain('secure-boot-enroll off\n');
   });

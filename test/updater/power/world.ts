@@ -1,4 +1,5 @@
 /** A whole machine at rest: what its disk and its firmware remember, and what is known about its versions. */
+import { OWN_README } from '../../../spec/esp.ts';
 import { createHash } from 'node:crypto';
 import type { SlotName } from '../../../updater/device/switch/facts.ts';
 import { makeSuperblock } from '../../../updater/device/switch/superblock.ts';
@@ -158,6 +159,8 @@ export function makeWorld(start: Start): World {
   const files: Record<string, Uint8Array> = {
     'EFI/BOOT/BOOTX64.EFI': loaderContent('262'),
     'EFI/systemd/systemd-bootx64.efi': loaderContent('262'),
+    // The builder's: it holds the directory (spec/esp.ts).
+    [OWN_README.path]: Buffer.from(OWN_README.text),
     ...start.files,
     [`EFI/Linux/${IMAGE}_${version}.efi`]: ukiContent(version),
     ...(before === undefined ? {} : { [`EFI/Linux/${IMAGE}_${before}.efi`]: ukiContent(before) }),

@@ -1,6 +1,6 @@
 /** At each start of a committed version: a copy of its UKI is kept, what is rotten is replaced by it, and the boot loader is told of both (switch/guard.ts). */
+import { UKI_COPY } from '../../../spec/esp.ts';
 import type { BootDisk } from '../switch/boot-disk.ts';
-import { COPY_UKI } from '../switch/cleaning.ts';
 import { runningEntry, ukiEntries } from '../switch/entries.ts';
 import type { RunningVersion } from '../switch/facts.ts';
 import { arm, disarm, listCopy, startedFromCopy } from '../switch/guard.ts';
@@ -35,7 +35,7 @@ export async function guardBoot({ disk, running, memory, copy }: Guarding): Prom
   const copied = await disk.withEsp(async (esp) => {
     const entry = await runningEntry(disk, await ukiEntries(esp), running);
     if (entry === undefined || entry.tries !== undefined) return undefined;
-    if (memory.copyOf === version && (await sizeOf(esp, COPY_UKI)) === entry.sizeBytes) return entry;
+    if (memory.copyOf === version && (await sizeOf(esp, UKI_COPY)) === entry.sizeBytes) return entry;
     const digest = await esp.digest(entry.path);
     // Rotten since: the scrub's business.
     if (digest === undefined || (known[version] ?? digest) !== digest) return undefined;

@@ -1,7 +1,7 @@
 /** Reads the UKIs of good versions on the boot partition, and replaces what is rotten: from the copy that is kept beside them, or from the repository. */
+import { UKI_COPY } from '../../../spec/esp.ts';
 import { SlipwayError } from '../../../spec/error.ts';
 import type { BootDisk, Esp } from '../switch/boot-disk.ts';
-import { COPY_UKI } from '../switch/cleaning.ts';
 import { runningEntry, ukiEntries, type UkiEntry } from '../switch/entries.ts';
 import type { RunningVersion } from '../switch/facts.ts';
 import { listCopy } from '../switch/guard.ts';
@@ -95,14 +95,14 @@ async function repair(
   sha256: string,
   published: PublishedUki | undefined,
 ): Promise<void> {
-  if ((await esp.digest(COPY_UKI)) === sha256)
+  if ((await esp.digest(UKI_COPY)) === sha256)
     return repairUki({
       disk,
       esp,
       path,
       sha256,
       sizeBytes,
-      produce: (output, locate) => copy(locate(COPY_UKI), output),
+      produce: (output, locate) => copy(locate(UKI_COPY), output),
     });
   if (published === undefined)
     throw new SlipwayError(

@@ -6,14 +6,13 @@
  * So nothing is removed that has the content of a file that stays: it is moved out of the way, and goes when that file goes.
  */
 import type { Esp, EspEntry } from './boot-disk.ts';
+import { OWN_README, UKI_COPY } from '../../../spec/esp.ts';
 import { LINUX, OWN } from './entries.ts';
 
 /** The boot loader's two copies are never removed here; one may have its content in common with what a cut update of it left. */
 const LOADERS = ['EFI/BOOT', 'EFI/systemd'];
-/**
- * The copy of the running version's UKI (repair-uki.ts). It stays, and is never renamed: its clusters are its own.
- */
-export const COPY_UKI = `${OWN}/UKI.CPY`;
+/** They stay, and are never renamed: their clusters are their own. The copy is of the running version's UKI (repair-uki.ts). */
+const OURS = [UKI_COPY, OWN_README.path].map((path) => path.toUpperCase());
 const RECOVERED = /^fsck\d{4}\.rec$/i;
 
 /** Changes names only; the caller syncs the directories. `kept`: paths. */
@@ -23,7 +22,7 @@ export async function removeAllBut(esp: Esp, kept: readonly string[]): Promise<v
   for (const directory of ['', LINUX, OWN]) {
     for (const entry of await esp.list(directory)) {
       const path = join(directory, entry.name);
-      if (entry.kind !== 'file' || path.toUpperCase() === COPY_UKI.toUpperCase()) continue;
+      if (entry.kind !== 'file' || OURS.includes(path.toUpperCase())) continue;
       if (kept.some((other) => other.toLowerCase() === path.toLowerCase()))
         keep.set(path, { sizeBytes: entry.sizeBytes });
       else if (directory !== '' || RECOVERED.test(entry.name)) found.push({ directory, entry });

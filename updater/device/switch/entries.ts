@@ -1,4 +1,5 @@
 /** What lies in EFI/Linux, and which of it is the running version's. */
+import { ESP_OWN } from '../../../spec/esp.ts';
 import type { BootDisk, Esp } from './boot-disk.ts';
 import { VENDORS } from './boot-disk.ts';
 import type { RunningVersion } from './facts.ts';
@@ -6,8 +7,7 @@ import { parseUkiName, type UkiName } from './uki-name.ts';
 
 /** Where systemd-boot looks for UKIs. */
 export const LINUX = 'EFI/Linux';
-/** Ours, where no boot loader looks. */
-export const OWN = 'EFI/SLIPWAY';
+export const OWN = ESP_OWN;
 /** A UKI that is not switched to yet. Upper case and 8.3: such a name is one entry of the directory, in one sector. */
 export const NEW_UKI = `${OWN}/UKI.NEW`;
 

@@ -6,15 +6,14 @@
  *
  * The copy is an entry of its own (UAPI.1 boot loader specification, type 1), which sorts behind every UKI, since it has no sort-key.
  */
+import { COPY_ENTRY } from '../../../spec/esp.ts';
 import { encodeUtf8 } from '../../../system/utf8.ts';
 import { VENDORS, type BootDisk, type Esp } from './boot-disk.ts';
-import { COPY_UKI } from './cleaning.ts';
 import { utf16, type UkiEntry } from './entries.ts';
 import { ukiName } from './uki-name.ts';
 
-const DIRECTORY = 'loader/entries';
-const ENTRY = 'slipway-copy.conf';
-const TEXT = `title Slipway, the copy\nversion 0\nefi /${COPY_UKI}\n`;
+const { path: PATH, name: ENTRY, text: TEXT } = COPY_ENTRY;
+const DIRECTORY = PATH.slice(0, PATH.lastIndexOf('/'));
 
 const DEFAULT = { name: 'LoaderEntryDefault', vendor: VENDORS.loader } as const;
 const ONE_SHOT = { name: 'LoaderEntryOneShot', vendor: VENDORS.loader } as const;
@@ -25,14 +24,14 @@ export async function startedFromCopy(disk: BootDisk): Promise<boolean> {
   return told !== undefined && utf16(told).toLowerCase() === ENTRY;
 }
 
-/** Makes the copy known to the boot loader. A cut one is no entry. */
+/** Makes the copy known to the boot loader, where an image of before did not. A cut one is no entry. */
 export async function listCopy(esp: Esp): Promise<void> {
   const wanted = encodeUtf8(TEXT);
-  const found = await esp.read(`${DIRECTORY}/${ENTRY}`);
+  const found = await esp.read(PATH);
   if (found?.length === wanted.length && wanted.every((byte, index) => found[index] === byte)) return;
   await esp.makeDirectory(DIRECTORY);
-  await esp.write(`${DIRECTORY}/${ENTRY}`, wanted);
-  await esp.syncFile(`${DIRECTORY}/${ENTRY}`);
+  await esp.write(PATH, wanted);
+  await esp.syncFile(PATH);
   await esp.syncDirectory(DIRECTORY);
 }
 

@@ -2,9 +2,10 @@
  * Puts the right content in the place of a committed UKI that is rotten, and keeps a copy of the good one where no boot loader looks. The new content is
  * whole and proven before the rotten one goes; between the two there is an empty file, which no boot loader takes: then the other version starts.
  */
+import { UKI_COPY } from '../../../spec/esp.ts';
 import { SlipwayError } from '../../../spec/error.ts';
 import type { BootDisk, Esp, FileProducer } from './boot-disk.ts';
-import { COPY_UKI, vacate } from './cleaning.ts';
+import { vacate } from './cleaning.ts';
 import { OWN } from './entries.ts';
 import { checkSpace } from './install-uki.ts';
 import { renamingSteps } from './renaming.ts';
@@ -72,15 +73,15 @@ export async function keepCopy(
   sizeBytes: number,
   produce: FileProducer,
 ): Promise<boolean> {
-  if ((await esp.digest(COPY_UKI)) === sha256) return true;
+  if ((await esp.digest(UKI_COPY)) === sha256) return true;
   try {
     await esp.makeDirectory(OWN);
     await checkSpace(esp, sizeBytes);
-    await esp.write(COPY_UKI, produce);
-    await esp.syncFile(COPY_UKI);
+    await esp.write(UKI_COPY, produce);
+    await esp.syncFile(UKI_COPY);
     await esp.syncDirectory(OWN);
     await esp.dropCaches();
-    return (await esp.digest(COPY_UKI)) === sha256;
+    return (await esp.digest(UKI_COPY)) === sha256;
   } catch (error) {
     if (error instanceof SlipwayError) return false;
     throw error;
