@@ -85,8 +85,8 @@ const AFTER_ROOT: readonly string[] = [
   'vfat', // the ESP
   'nls_cp437',
   'nls_ascii',
-  'isofs', // provisioning data on a CD
-  'sr_mod',
+  'sr_mod', // provisioning data on a CD, which is read without its file system's driver
+  'ata_piix', // IDE: the CD drive of QEMU's older machine, i440fx, as Proxmox makes it
   'loop', // the root of a machine that was booted over the network
   'softdog', // the watchdog where there is none
   'button', // the power button
