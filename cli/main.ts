@@ -11,13 +11,26 @@ const SUBCOMMANDS: readonly (() => Promise<Command>)[] = [
   async () => (await import('./validate.ts')).validateCommand(),
   async () => (await import('./keys.ts')).keysCommand(),
   async () => (await import('./run.ts')).runCommand(),
+  async () => (await import('./install.ts')).installCommand(),
   async () => (await import('./inspect.ts')).inspectCommand(),
   async () => (await import('./repo.ts')).repoCommand(),
   async () => (await import('./release.ts')).releaseCommand(),
   async () => (await import('./demo.ts')).demoCommand(),
 ];
 
-const NAMES = ['build', 'export', 'lock', 'validate', 'keys', 'run', 'inspect', 'repo', 'release', 'demo'];
+const NAMES = [
+  'build',
+  'export',
+  'lock',
+  'validate',
+  'keys',
+  'run',
+  'install',
+  'inspect',
+  'repo',
+  'release',
+  'demo',
+];
 
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('slipway')

@@ -12,6 +12,8 @@ export const PROVISIONING_PATHS = {
   look: '/usr/lib/slipway/look.js',
   /** What was adopted; on the state partition, so never believed. 0700. */
   state: '/var/lib/slipway/provision',
+  /** What an installer left for the first boot: `user-data`, `meta-data`, `vendor-data`, `network-config`, read as NoCloud's. */
+  seed: '/var/lib/slipway/seed/nocloud',
   /** What lives as long as a boot: ProvisionedMachine (`machine.json`), ConfigStatus (`status.json`). */
   runtime: '/run/slipway/provision',
 } as const;

@@ -10,11 +10,12 @@ import type { Machine } from '../../lab/machine.ts';
 import { labToolbox } from '../../lab/toolbox.ts';
 import { changeEsp, withDiskCopy } from '../../test/boot/disk-edit.ts';
 import { buildTestImage, testKeys } from '../../test/boot/image.ts';
-import { bareUki, ukiWith } from '../bare.ts';
+import { bareUki } from '../bare.ts';
 import { idleMemory } from '../idle.ts';
 import { benchMachine, firstLogin, LIMIT_MS, median, WORK } from '../machine.ts';
 import { debianPackages } from './packages.ts';
 import { debianRoot } from './root.ts';
+import { debianUki } from './uki.ts';
 
 export interface DebianResult {
   readonly bareMs: number;
@@ -27,19 +28,6 @@ export interface DebianResult {
 }
 
 const MEMORY_MIB = 256;
-
-const INIT = `#!/usr/bin/busybox sh
-busybox mkdir -p /proc /sys /dev /sysroot
-busybox mount -t proc proc /proc
-busybox mount -t sysfs sysfs /sys
-busybox mount -t devtmpfs devtmpfs /dev
-busybox insmod /usr/lib/modules/*/kernel/drivers/block/virtio_blk.ko
-until [ -b /dev/vdb ]; do busybox sleep 0.1; done
-busybox mount -t ext4 /dev/vdb /sysroot
-for directory in proc sys dev; do busybox mount -o move /$directory /sysroot/$directory; done
-exec busybox switch_root /sysroot /usr/sbin/init
-`;
-const DRIVER = /\/kernel(?:\/drivers(?:\/block(?:\/virtio_blk\.ko)?)?)?$|^usr\/lib\/modules(?:\/[^/]+)?$/;
 
 export async function benchDebian(rounds: number): Promise<DebianResult> {
   const directory = join(WORK, 'debian');
@@ -62,7 +50,7 @@ export async function benchDebian(rounds: number): Promise<DebianResult> {
   return withDiskCopy(source.disk, (bareDisk) =>
     withDiskCopy(source.disk, async (disk) => {
       await changeEsp(bareDisk, { [esp]: await bareUki(uki, signer) });
-      await changeEsp(disk, { [esp]: await ukiWith(uki, signer, INIT, DRIVER) });
+      await changeEsp(disk, { [esp]: await debianUki(uki, signer) });
       await firstBoot();
       const measured: { bare: number; services: number }[] = [];
       for (let round = 0; round < rounds; round++)
