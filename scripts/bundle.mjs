@@ -3,6 +3,7 @@ import { build } from 'esbuild';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
+import { yamlReader } from './yaml-reader.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -52,6 +53,7 @@ const quickjs = {
   external: ['std', 'os'],
   // What tuf-js takes of Node, and what it takes to read patterns that our metadata does not have.
   mainFields: ['module', 'main'],
+  plugins: [yamlReader],
   alias: { ...tufShims('crypto.ts'), minimatch: join(root, 'updater/device/tuf/shims/minimatch.ts') },
   inject: [join(root, 'updater/device/tuf/shims/buffer.ts')],
 };

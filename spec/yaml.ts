@@ -82,6 +82,13 @@ export function parseYaml(
 
   const lineCounter = new LineCounter();
   const tokens = [...new Parser(lineCounter.addNewLine).parse(text)];
+  const directive = tokens.find(({ type }) => type === 'directive');
+  if (directive !== undefined) {
+    // `%YAML 1.1` would give the values below another meaning.
+    const line = text.slice(0, directive.offset).split('\n').length;
+    const message = 'a line that begins with % is a directive of YAML, which is not supported: remove it';
+    return { source, diagnostics: [faultAt({ source, line, column: 1, length: 1 }, 'yaml.directive', message)] };
+  }
   // The composer recurses, the parser does not: so the nesting is known before anything recurses.
   if (nestsDeeper(tokens, YAML_LIMITS.depth)) return refuse('the file is nested too deeply');
   const composer = new Composer({

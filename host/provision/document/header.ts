@@ -77,10 +77,10 @@ export const UNHEARD: Readonly<Partial<Record<Kind, readonly [string, string]>>>
 
 /** A document for somebody else, or one that was damaged on its way: what it is, and what to do. */
 export function recognise(text: string): readonly [string, string] | undefined {
-  const start = text.trimStart();
-  if (start.startsWith('{') && /"ignition"\s*:/.test(start.slice(0, 4096)))
+  const start = text.trimStart().slice(0, 4096);
+  if (start.startsWith('{') && /"ignition"\s*:/.test(start))
     return ['this is an Ignition document', 'Slipway reads `#cloud-config`: write it as such'];
-  if (/^variant:\s*\S/m.test(start.slice(0, 4096)) && /^version:\s*\S/m.test(start.slice(0, 4096)))
+  if (/^variant:\s*\S/m.test(start) && /^version:\s*\S/m.test(start))
     return ['this is a Butane document', 'Slipway reads `#cloud-config`: write it as such'];
   if (start.startsWith('{'))
     return ['this is JSON without a header', 'put `#cloud-config` in front, as the first line'];
@@ -91,7 +91,7 @@ export function recognise(text: string): readonly [string, string] | undefined {
     /^(I2Nsb3VkLWNvbmZpZ|IyEv|H4sI|I2luY2x1ZG|TUlNRS|Q29udGVudC1)/.test(start)
   )
     return ['this is wrapped in base64', 'hand it over as it is: only some platforms unwrap base64'];
-  if (/^[A-Za-z_][\w-]*:(\s|$)/m.test(start.slice(0, 4096)))
+  if (/^[A-Za-z_][\w-]*:(\s|$)/m.test(start))
     return [
       'the first line says nothing about what this is',
       'put `#cloud-config` in front, as the first line',

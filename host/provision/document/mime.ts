@@ -76,7 +76,8 @@ export function decodeBody(message: Message): Uint8Array | undefined {
 }
 
 function decodeQuotedPrintable(text: string): Uint8Array | undefined {
-  const joined = text.replace(/[ \t]*$/gm, '').replace(/=\n/g, '');
+  const trimmed = text.split('\n').map((line) => line.trimEnd());
+  const joined = trimmed.join('\n').replaceAll('=\n', '');
   const bytes: number[] = [];
   const whole = encodeUtf8(joined);
   for (let index = 0; index < whole.length; index += 1) {
@@ -95,6 +96,6 @@ function decodeQuotedPrintable(text: string): Uint8Array | undefined {
 
 function parameter(header: string, name: string): string | undefined {
   const [, quoted, bare] =
-    new RegExp(`;\\s*${name}\\s*=\\s*(?:"([^"]*)"|([^\\s;]+))`, 'i').exec(header) ?? [];
+    new RegExp(`;\\s*${name}\\s*=\\s*(?:"([^"]*)"|([^\\s;]+))`, 'i').exec(header.slice(0, 1000)) ?? [];
   return quoted ?? bare;
 }

@@ -251,7 +251,7 @@ async function splitInclude(
     const url = written.trim();
     if (index < headerAt - 1 || url === '' || url.startsWith('#')) continue;
     const line = index + 1;
-    if (!/^https?:\/\/[^\s/]+\S*$/.test(url)) {
+    if (!/^https?:\/\/[^\s/]\S*$/.test(url)) {
       refuse(splitting, source, line, 'include', 'expected an address that begins with http:// or https://');
       continue;
     }

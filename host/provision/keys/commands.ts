@@ -2,13 +2,21 @@
 import type { Located } from '../../../spec/located.ts';
 import { placeOf, type At, type Command } from '../config.ts';
 import { key, type Key } from './key.ts';
-import { fault, warn } from './reader.ts';
+import { fault, mismatch, warn } from './reader.ts';
 import { either, isNothing, list, text, type Shape } from './shape.ts';
 
 const words = list(text({ numbers: true }));
 
 /** A line for a shell, or a program with its arguments. */
 export const command: Shape<Command> = either('shell line, or list of words', {
+  // What beginners meet: `- echo "a: b"`.
+  map: {
+    type: '',
+    read: (node, reader) => {
+      const hint = "a line with ': ' in it needs quotes around it";
+      return mismatch(reader, node, 'a shell line, or a list of words', hint);
+    },
+  },
   scalar: {
     type: 'shell line',
     read: (node, reader) => {

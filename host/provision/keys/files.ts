@@ -19,7 +19,7 @@ export const webAddress = (secret?: true): ReturnType<typeof text> =>
     type: 'http(s) address',
     ...(secret === undefined ? {} : { secret }),
     check: (url) =>
-      /^https?:\/\/[^\s/]+\S*$/.test(url)
+      /^https?:\/\/[^\s/]\S*$/.test(url)
         ? undefined
         : 'expected an address that begins with http:// or https://',
   });

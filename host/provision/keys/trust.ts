@@ -10,7 +10,7 @@ import type { At } from '../config.ts';
 const certificate = text({
   type: 'certificate (PEM)',
   check: (pem) =>
-    /-----BEGIN (TRUSTED )?CERTIFICATE-----[\s\S]*-----END (TRUSTED )?CERTIFICATE-----/.test(pem)
+    pem.includes('CERTIFICATE-----') && pem.trimStart().startsWith('-----BEGIN ') && pem.includes('-----END ')
       ? undefined
       : 'this is no certificate in PEM form',
 });

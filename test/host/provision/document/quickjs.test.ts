@@ -1,0 +1,74 @@
+/** The machine's own interpreter, with the reader of YAML as it is bundled for it, reads every document as Node does: byte for byte. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import * as fc from 'fast-check';
+import { beforeAll, expect, test } from 'vitest';
+import { run } from '../../../../builder/process/run.ts';
+import { yamlReader } from '../../../../scripts/yaml-reader.mjs';
+import { scratchDirectory } from '../../../builder/scratch.ts';
+import { quickJs } from '../../quickjs.ts';
+import { CORPUS, documentBytes } from './documents.ts';
+import { readCase, type Case } from './machine-reader.ts';
+
+const scratch = scratchDirectory();
+const program = join(scratch, 'main.js');
+
+beforeAll(async () => {
+  await build({
+    entryPoints: [join(import.meta.dirname, 'on-quickjs.ts')],
+    outfile: program,
+    bundle: true,
+    minify: true,
+    platform: 'neutral',
+    target: 'es2022',
+    format: 'esm',
+    external: ['std', 'os'],
+    mainFields: ['module', 'main'],
+    plugins: [yamlReader],
+  });
+});
+
+async function onMachine(cases: readonly Case[], memory: string): Promise<readonly string[]> {
+  const [input, output] = [join(scratch, 'cases.json'), join(scratch, 'results')];
+  writeFileSync(input, JSON.stringify(cases));
+  await run([
+    ...(await quickJs()),
+    '--memory-limit',
+    memory,
+    '--no-unhandled-rejection',
+    '-m',
+    program,
+    input,
+    output,
+  ]);
+  return readFileSync(output, 'utf8').split('\n');
+}
+
+const encoded = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+
+test('the corpus, and documents broken in every way', async () => {
+  const wild = fc.sample(documentBytes, {
+    numRuns: Number(process.env['SLIPWAY_FUZZ_RUNS'] ?? 500),
+    seed: 7,
+  });
+  const cases = [...CORPUS.map((text) => new TextEncoder().encode(text)), ...wild].map((bytes) => ({
+    userData: encoded(bytes),
+  }));
+  const here = [];
+  for (const one of cases) here.push(await readCase(one));
+  const there = await onMachine(cases, '64M');
+  expect(there.length).toBe(here.length);
+  for (const [index, result] of there.entries()) expect(result).toBe(here[index]);
+});
+
+test('a document of 64 kB with a thousand entries, within the memory of provisioning', async () => {
+  const files = Array.from(
+    { length: 400 },
+    (_, index) => `  - {path: /var/lib/app/${index}, content: "${'x'.repeat(60)}", permissions: '0644'}`,
+  );
+  const commands = Array.from({ length: 600 }, (_, index) => `  - [echo, "${index}"]`);
+  const text = `#cloud-config\nwrite_files:\n${files.join('\n')}\nruncmd:\n${commands.join('\n')}\n`;
+  const one = { userData: encoded(new TextEncoder().encode(text)) };
+  expect(await onMachine([one], '15M')).toEqual([await readCase(one)]);
+});
