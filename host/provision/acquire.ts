@@ -17,6 +17,8 @@ export interface Acquired {
   readonly adopted: Found | undefined;
   /** Why the source could not be read. */
   readonly fault: string | undefined;
+  /** Somebody asked for it: also what was done before is done. */
+  readonly again?: true;
 }
 
 /** All asking over the network together. */

@@ -18,14 +18,14 @@ import { NETWORK_SERVICE } from './network/paths.ts';
 import { planNetwork, type NetworkPlan } from './network/plan.ts';
 import { PATHS } from './paths.ts';
 import { planConfig } from './plan/plan.ts';
-import type { ConfigPlan, Phase, Verdict } from './plan/step.ts';
+import type { ConfigPlan, Phase, Step, Verdict } from './plan/step.ts';
 import { lineOf, readFound, type Reading } from './read.ts';
 import { goDown, restartServices } from './running.ts';
 import { prepareServices, type PreparedServices } from './services.ts';
 import type { Found } from './source/found.ts';
 import { createHttpClient } from './source/http/client.ts';
 import { NO_CONFIGURATION, publishStatus } from './status.ts';
-import { digestOf, readTried, recordOf, storeAdopted } from './store/adopted.ts';
+import { digestOf, readTried, recordOf, storeAdopted, storeRecord } from './store/adopted.ts';
 import type { AdoptedRecord } from './store/record.ts';
 import { forgetRestore, isRestorable, storeRestore } from './store/restore.ts';
 
@@ -58,7 +58,7 @@ export async function configure(
     publishStatus(system, nothing, 'loud');
     return nothing;
   }
-  const wanted = recordOf(found);
+  const wanted = recordOf(found, false);
   const isNew =
     record === undefined || digestOf(record) !== digestOf(wanted) || record.source !== wanted.source;
   const reading = await readFound(system, found, stage === 'boot' ? 'offline' : 'fetch');
@@ -82,9 +82,14 @@ export async function configure(
     const why = `the new configuration of ${found.origin} has faults, so the one before stays: ${errors.map(lineOf).join('; ')}`;
     return configure(system, policy, { found: adopted, record, adopted, fault: why }, stage);
   }
-  const result = await carryOut(system, policy, found, reading, stage);
+  // Adopted before it is carried out: what a power cut interrupts is done again.
   if (isNew) await storeAdopted(system, found, wanted);
+  const what = !isNew && record.complete && acquired.again !== true ? 'what a boot forgets' : 'all';
+  const result = await carryOut(system, policy, found, reading, stage, what);
   const keys = mergeKeys(reading.keys, result.keys);
+  const complete = !keys.some(({ state }) => state === 'failed');
+  const kept: AdoptedRecord = { ...wanted, complete };
+  if (isNew || record.complete !== complete) await storeRecord(system, kept);
   const problems = [
     ...troubles,
     ...errors.map(lineOf),
@@ -108,7 +113,7 @@ export async function configure(
   };
   if (stage === 'boot' && (pending || isAsked(found))) makeDue(system);
   publishStatus(system, status, 'loud');
-  await remember(system, wanted, result, status, isAsked(found));
+  await remember(system, kept, result, status, isAsked(found));
   if (stage === 'online') await restartServices(system, result.restart);
   if (result.power !== null) goDown(system, result.power);
   return status;
@@ -173,13 +178,15 @@ async function carryOut(
   found: Found,
   reading: Reading,
   stage: Stage,
+  what: 'all' | 'what a boot forgets',
 ): Promise<CarriedOut> {
   const { plan, network, verdicts } = await planFound(system, policy, found, reading);
+  const steps = what === 'all' ? plan.steps : plan.steps.filter((step) => !lasts(step));
   const networkChanged = applyNetwork(system, network) === 'changed';
   let services: PreparedServices = { services: [], verdicts: [], changed: false };
   const applied = await applyPlan(
     system,
-    { ...plan, verdicts },
+    { ...plan, steps, verdicts },
     {
       phases: PHASES[stage],
       ...(stage === 'boot'
@@ -222,6 +229,12 @@ function planFoundNetwork(
     return { key, at, state: kind === 'missing-card' ? 'ignored' : 'failed', reason: message };
   });
   return { network: plan, verdicts: [{ key, at: AT_START, state: 'applied', reason: null }, ...problems] };
+}
+
+/** Done once for a configuration; what somebody changed since is his. */
+function lasts(step: Step): boolean {
+  const kinds: readonly Step['kind'][] = ['host-keys', 'random-seed', 'partition-table', 'format'];
+  return kinds.includes(step.kind) || (step.kind === 'file' && step.path.startsWith('/var/'));
 }
 
 /** What stands in the documents, with what became of it. */

@@ -73,7 +73,12 @@ export async function applyStaged(
       await forgetTried(system);
       system.remove(PATHS.try);
     }
-    const status = await configure(system, policy, { found, record, adopted, fault: undefined }, 'online');
+    const status = await configure(
+      system,
+      policy,
+      { found, record, adopted, fault: undefined, again: true },
+      'online',
+    );
     wakeSlipd(system);
     return status.state === 'failed' ? 1 : 0;
   });

@@ -41,7 +41,7 @@ export function digestOf({ instanceId, documents }: AdoptedRecord): string {
 }
 
 /** The record as it would be stored. */
-export function recordOf(found: Found): AdoptedRecord {
+export function recordOf(found: Found, complete: boolean): AdoptedRecord {
   const { source, origin, instanceId, metaData, platformFacts } = found;
   // One and the same array under two names is hashed once: it is slow here.
   const known = new Map<Uint8Array, string>();
@@ -55,7 +55,7 @@ export function recordOf(found: Found): AdoptedRecord {
     );
   const documents = digests(found);
   const seed = digests(found.seed ?? {});
-  return { format: '1.0', source, origin, instanceId, metaData, platformFacts, documents, seed };
+  return { format: '1.0', source, origin, instanceId, metaData, platformFacts, documents, seed, complete };
 }
 
 export async function storeAdopted(system: System, found: Found, record: AdoptedRecord): Promise<void> {

@@ -23,6 +23,8 @@ export interface AdoptedRecord {
   readonly documents: Digests;
   /** Of the documents as they lay there, for offline sources. */
   readonly seed: Digests;
+  /** All of it that lasts (files, disks, host keys) was done: it is not done again while the configuration is the same. */
+  readonly complete: boolean;
 }
 
 const LIMIT_BYTES = 256 * 1024;
@@ -30,10 +32,10 @@ const LIMIT_BYTES = 256 * 1024;
 /** `undefined` unless every field is as it was written. */
 export function parseRecord(value: unknown): AdoptedRecord | undefined {
   if (!isRecord(value) || value['format'] !== '1.0') return undefined;
-  const { source, origin, instanceId, metaData, platformFacts, documents, seed } = value;
+  const { source, origin, instanceId, metaData, platformFacts, documents, seed, complete } = value;
   if (!isDatasource(source) || !isLine(origin) || !isLine(instanceId)) return undefined;
   if (!isRecord(metaData) || !isRecord(platformFacts)) return undefined;
-  if (!isDigests(documents) || !isDigests(seed)) return undefined;
+  if (!isDigests(documents) || !isDigests(seed) || typeof complete !== 'boolean') return undefined;
   const { localHostname, publicKeys, variables } = metaData;
   if (localHostname !== undefined && !isLine(localHostname)) return undefined;
   if (!Array.isArray(publicKeys) || !publicKeys.every(isLine) || !isRecord(variables)) return undefined;
@@ -52,6 +54,7 @@ export function parseRecord(value: unknown): AdoptedRecord | undefined {
     platformFacts: { ...platformFacts, cloudName },
     documents,
     seed,
+    complete,
   };
 }
 

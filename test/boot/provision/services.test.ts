@@ -1,0 +1,224 @@
+/**
+ * A machine whose boot configuration has services: from a registry, from an archive, and from the image itself. In the full run only: what differs from
+ * nocloud.test.ts takes no machine but for this.
+ */
+import { rm, readFile } from 'node:fs/promises';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readLock } from '../../../builder/lock/lock-file.ts';
+import { openToolbox } from '../../../builder/tools/toolbox.ts';
+import type { DiskSource } from '../../../cli/run-input.ts';
+import type { Machine } from '../../../lab/machine.ts';
+import type { SshAccess } from '../../../lab/ssh.ts';
+import type { ConfigStatus } from '../../../spec/provisioning.ts';
+import { registryProgram, startRegistry, type Registry } from '../../builder/oci/docker-registry.ts';
+import {
+  digest,
+  dockerArchive,
+  testImage,
+  type TarMember,
+  type TestImage,
+} from '../../builder/oci/image-files.ts';
+import { makeFat } from '../../host/provision/source/seed-images.ts';
+import { buildTestImage, WORK } from '../image.ts';
+import {
+  expectQuietConsole,
+  HEALTHY_LIMIT_MS,
+  healthyMachine,
+  slipStatus,
+  ssh,
+  startTestMachine,
+} from '../machine.ts';
+
+const OVERLAY = join(WORK, 'services.qcow2');
+const CIDATA = join(WORK, 'services-cidata.img');
+const LIMIT_MS = 4 * HEALTHY_LIMIT_MS;
+const LIBRARIES = '/usr/lib/x86_64-linux-gnu';
+const program = registryProgram();
+
+describe.skipIf(process.env['SLIPWAY_TEST_FULL'] === undefined || program === undefined)(
+  'services of a boot configuration',
+  { timeout: LIMIT_MS },
+  () => {
+    let registry: Registry;
+    let source: DiskSource;
+    let machine: Machine;
+    let admin: SshAccess;
+    let image: TestImage;
+
+    beforeAll(async () => {
+      await Promise.all([OVERLAY, CIDATA].map((path) => rm(path, { force: true })));
+      registry = await startRegistry(program ?? '', mkdtempSync(join(tmpdir(), 'slipway-registry-')), 'open');
+      image = await busyboxImage();
+      await registry.push('apps/web', '1', image);
+      source = await buildTestImage('test/boot/images/provision.yaml');
+      makeFat(CIDATA, 'CIDATA', { 'user-data': fromRegistry(), 'meta-data': 'instance-id: i-1\n' });
+      machine = await startTestMachine({
+        name: 'services',
+        disk: source.disk,
+        diskSizeBytes: source.machineDiskBytes,
+        overlay: OVERLAY,
+        memoryMiB: 320,
+        cpus: 2,
+        extraDisks: [{ path: CIDATA, format: 'raw', readOnly: true, serial: 'cidata' }],
+      });
+      admin = (await healthyMachine(machine, source.user)).access;
+    }, LIMIT_MS);
+
+    afterAll(async () => {
+      await machine?.close();
+      await registry?.stop();
+      await Promise.all([OVERLAY, CIDATA].map((path) => rm(path, { force: true })));
+    });
+
+    test('one from a registry is fetched, runs, and is healthy', async () => {
+      await running('web', 'healthy');
+      expect(await ssh(admin, 'slip shell -T wget -qO- http://127.0.0.1:8080/')).toBe(
+        'from the configuration\n',
+      );
+      // What it writes stays in memory; its image is not touched.
+      expect(await ssh(admin, 'slip logs web')).toContain('root file system can be written');
+      expect(await ssh(admin, 'slip shell -T ls /var/lib/slipway/images')).toMatch(/^[0-9a-f]{64}\n$/);
+    });
+
+    test('what would make it the machine’s master is refused with its line; the others start', async () => {
+      const { keys, state } = await configStatus();
+      expect(state).toBe('failed');
+      expect(keys.find(({ reason }) => reason?.includes('never privileged'))).toMatchObject({
+        key: 'services',
+        line: 16,
+      });
+      expect((await slipStatus(admin)).services.map(({ name }) => name)).not.toContain('evil');
+    });
+
+    test('another configuration, live: one from an archive comes, the one that runs goes on', async () => {
+      await registry.stop();
+      const archive = await dockerArchive(image);
+      await ssh(admin, 'slip shell -T mkdir -p /var/lib/app');
+      await ssh(admin, 'slip shell -T sh -c "base64 -d >/var/lib/app/image.tar"', archive.toString('base64'));
+      const { pid } = await serviceStatus('web');
+      await ssh(admin, 'cat >more', fromArchive());
+      await ssh(admin, 'slip config apply more');
+      await running('worker', 'none');
+      expect((await serviceStatus('web')).pid).toBe(pid);
+      expect(await ssh(admin, 'slip logs worker')).toContain('uid=33');
+    });
+
+    test('started again without the registry and the archive, both run', async () => {
+      await ssh(admin, 'slip shell -T rm /var/lib/app/image.tar');
+      const seen = machine.events.length;
+      await ssh(admin, 'slip reboot').catch(() => undefined);
+      await machine.waitForEvent('RESET', HEALTHY_LIMIT_MS, seen);
+      admin = (await healthyMachine(machine, source.user)).access;
+      await running('web', 'healthy');
+      await running('worker', 'none');
+    });
+
+    test('its console shows no fault of the machine', () => {
+      expectQuietConsole(machine);
+    });
+
+    function web(): string {
+      const address = registry.host.replace('127.0.0.1', 'http://10.0.2.2');
+      return `  web:
+    image: ${address}/apps/web@${digest(image.manifest)}
+    entrypoint: [sh, -c, 'touch /written && echo root file system can be written; exec httpd -f -p 8080 -h /srv']
+    network_mode: host
+    stop_grace_period: 1s
+    healthcheck: { test: [CMD, wget, -qO-, "http://127.0.0.1:8080/"], interval: 2s }
+    volumes: [data:/data]
+    x-slipway:
+      files: [{ path: /srv/index.html, content: "from the configuration\\n" }]
+`;
+    }
+
+    function fromRegistry(): string {
+      // Line 16 is the one with `privileged`.
+      return `#cloud-config
+services:
+${web()}
+  evil:
+    image: service:network
+    command: [/usr/bin/busybox]
+    privileged: true
+`;
+    }
+
+    function fromArchive(): string {
+      return `#cloud-config
+services:
+${web()}
+  worker:
+    image: /var/lib/app/image.tar
+    entrypoint: [sh, -c, 'id; exec sleep 1000000']
+    user: "33"
+    read_only: true
+    stop_grace_period: 1s
+`;
+    }
+
+    async function serviceStatus(
+      name: string,
+    ): Promise<{ state: string; health: string; pid: number | null }> {
+      const found = (await slipStatus(admin)).services.find((service) => service.name === name);
+      return found ?? { state: 'missing', health: 'none', pid: null };
+    }
+
+    async function running(name: string, health: string): Promise<void> {
+      const end = Date.now() + HEALTHY_LIMIT_MS;
+      for (;;) {
+        const status = await serviceStatus(name);
+        if (status.state === 'running' && status.health === health) return;
+        if (Date.now() > end) {
+          const said = await ssh(admin, `slip config status; slip logs ${name}`).catch(String);
+          throw new Error(`${name} is ${status.state}, ${status.health}: ${said}`);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+      }
+    }
+
+    async function configStatus(): Promise<ConfigStatus> {
+      return JSON.parse(await ssh(admin, 'slip config status --json')) as ConfigStatus;
+    }
+  },
+);
+
+/** An image of busybox with what it needs, out of the packages that the tests' machines are made of. */
+async function busyboxImage(): Promise<TestImage> {
+  const lock = await readLock('images/minimal.lock');
+  const packages = lock?.packages.filter(({ name }) => ['busybox', 'libc6'].includes(name)) ?? [];
+  const toolbox = await openToolbox(packages);
+  const member = async (name: string, from: string): Promise<TarMember> => ({
+    name,
+    text: await readFile(toolbox.file(from)),
+    mode: 0o755,
+  });
+  const applets = ['sh', 'httpd', 'wget', 'sleep', 'touch', 'id', 'echo'];
+  return testImage(
+    [
+      [
+        { name: 'usr/bin/' },
+        { name: 'srv/' },
+        { name: 'etc/' },
+        { name: 'etc/hosts', text: '' },
+        { name: 'bin', linkname: 'usr/bin' },
+        { name: 'lib64', linkname: 'usr/lib64' },
+        await member('usr/bin/busybox', '/usr/bin/busybox'),
+        await member('usr/lib64/ld-linux-x86-64.so.2', `${LIBRARIES}/ld-linux-x86-64.so.2`),
+        ...(await Promise.all(
+          ['libc.so.6', 'libresolv.so.2', 'libm.so.6'].map((name) =>
+            member(`${LIBRARIES.slice(1)}/${name}`, `${LIBRARIES}/${name}`),
+          ),
+        )),
+      ],
+      applets.map((name): TarMember => ({
+        name: `usr/bin/${name}`,
+        type: 'link',
+        linkname: 'usr/bin/busybox',
+      })),
+    ],
+    { config: { Env: ['PATH=/usr/bin'] } },
+  );
+}
