@@ -100,10 +100,6 @@ export const HARMLESS: ReadonlyMap<string, string> = new Map([
 
 /** Neither caught nor shown to be harmless. */
 export const OPEN: ReadonlySet<string> = new Set([
-  'without install.clean',
-  'without switch.clean',
-  'without confirm.remove-twins',
-  'without reconcile.remove-leftovers',
   'fail.rename before fail.sync-name',
   ...['confirm', 'rollback', 'reconcile'].flatMap((phase) => [
     `without ${phase}.make-name`,

@@ -11,6 +11,7 @@ import { isSame, withFailed, type FailedVersion, type UpdateRecord } from './rec
 import { changeRecord, loadRecord } from './record-store.ts';
 import { renamingSteps } from './renaming.ts';
 import { runSteps, type Step } from './steps.ts';
+import { healTornName } from './torn-name.ts';
 import { ukiName } from './uki-name.ts';
 
 export interface BootFacts {
@@ -94,9 +95,10 @@ export async function reconcile(
   facts: BootFacts,
   steps: readonly Step<Reconciliation>[] = RECONCILE_STEPS,
 ): Promise<UpdateRecord> {
-  await disk.withEsp((esp) =>
-    runSteps(disk, steps, { disk, esp, facts, entries: [], spent: undefined, newUki: false }),
-  );
+  await disk.withEsp(async (esp) => {
+    await healTornName(disk, esp, facts.running);
+    await runSteps(disk, steps, { disk, esp, facts, entries: [], spent: undefined, newUki: false });
+  });
   return loadRecord(disk);
 }
 
