@@ -1,6 +1,6 @@
 /**
- * VMware: guestinfo by `vmware-rpctool`, which an image that is meant for VMware brings along (open-vm-tools; lockdown keeps us from the hypervisor's I/O
- * port itself), or the disc of an OVF environment, which needs nothing. docs/datasources/vmware.md
+ * VMware: guestinfo by `vmware-rpctool`, which an image that is meant for VMware brings along (31 kB of open-vm-tools: the hypervisor answers to an
+ * instruction of the processor, which QuickJS cannot give), or the disc of an OVF environment, which needs nothing. docs/datasources/vmware.md
  */
 import { runProgram } from '../../../system/program.ts';
 import type { System } from '../../../system/system.ts';

@@ -27,8 +27,19 @@ afterEach(() => machine.remove());
 
 let count = 0;
 const image = (): string => join(directory, `image-${count++}`);
-const attach = (name: string, label: string, files: Files): void =>
-  machine.disk(name, makeFat(image(), label, files, { sizeBytes: 1_474_560 }));
+/** Most tests have the same ones: made once. */
+const images = new Map<string, string>();
+function cached(make: () => string, ...what: readonly unknown[]): string {
+  const key = JSON.stringify(what);
+  const found = images.get(key) ?? make();
+  images.set(key, found);
+  return found;
+}
+const fat = (label: string, files: Files): string =>
+  cached(() => makeFat(image(), label, files, { sizeBytes: 1_474_560 }), 'fat', label, files);
+const disc = (label: string, files: Files): string =>
+  cached(() => makeDisc(image(), label, files), 'disc', label, files);
+const attach = (name: string, label: string, files: Files): void => machine.disk(name, fat(label, files));
 
 function policy(
   sources: readonly DatasourceName[] = DATASOURCES,
@@ -70,9 +81,8 @@ describe('NoCloud', () => {
   });
 
   test('a hybrid disc shows itself twice, as a disk and as its partition: it is one', async () => {
-    const disc = makeDisc(image(), 'CIDATA', SEED);
-    machine.disk('sdb', disc);
-    machine.disk('sdb1', disc, 'sdb');
+    machine.disk('sdb', disc('CIDATA', SEED));
+    machine.disk('sdb1', disc('CIDATA', SEED), 'sdb');
     expect(await find()).toMatchObject({ origin: '/dev/sdb (CIDATA)', notes: [] });
   });
 
@@ -96,8 +106,7 @@ describe('NoCloud', () => {
 
   test('the machine’s own disk is not looked at, whatever is on it', async () => {
     attach('vda', 'cidata', SEED);
-    const part = makeFat(image(), 'cidata', SEED, { sizeBytes: 1_474_560 });
-    machine.disk('vda7', part, 'vda');
+    machine.disk('vda7', fat('cidata', SEED), 'vda');
     expect(await find()).toBeUndefined();
   });
 
@@ -246,7 +255,7 @@ describe('OpenStack’s config drive', () => {
     'openstack/latest/network_data.json': JSON.stringify(OPENSTACK_NETWORK),
   };
   test.each(['config-2', 'CONFIG-2'])('with the label %s', async (label) => {
-    machine.disk('sr0', makeDisc(image(), label, FILES));
+    machine.disk('sr0', disc(label, FILES));
     const found = await find();
     expect(found).toMatchObject({
       source: 'openstack',
@@ -283,7 +292,7 @@ describe('OpenStack’s config drive', () => {
   });
   test('goes before the metadata service', async () => {
     machine.dmi({ product_name: 'OpenStack Nova' });
-    machine.disk('sr0', makeDisc(image(), 'config-2', FILES));
+    machine.disk('sr0', disc('config-2', FILES));
     expect(await find()).toMatchObject({ source: 'openstack' });
     expect(await needsNetwork(machine.system, policy())).toBe(false);
   });
@@ -431,7 +440,7 @@ describe('drivers that nothing has asked for yet', () => {
     machine.write('/sys/bus/pci/devices/0000:00:1f.2/modalias', `${AHCI}\n`);
     programs = (argv) => {
       if (argv.includes(AHCI)) machine.write('/sys/bus/scsi/devices/0:0:0:0/modalias', 'scsi:t-0x05\n');
-      if (argv.includes('scsi:t-0x05')) machine.disk('sr0', makeDisc(image(), 'cidata', SEED));
+      if (argv.includes('scsi:t-0x05')) machine.disk('sr0', disc('cidata', SEED));
       return '';
     };
     expect(await findOffline(machine.system, policy())).toMatchObject({ origin: '/dev/sr0 (cidata)' });
