@@ -37,6 +37,8 @@ const INTEGRATION = [
   'test/updater/device/scrub/**/*.test.ts',
   'test/updater/device/tuf-client/**/*.test.ts',
   'test/updater/device/tuf/attacks.test.ts',
+  'test/updater/device/tuf/clocks.test.ts',
+  'test/updater/device/tuf/stolen-keys.test.ts',
   'test/updater/device/tuf/stored.test.ts',
   'test/updater/device/update.test.ts',
   'test/updater/power/**/*.test.ts',

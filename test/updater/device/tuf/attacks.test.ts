@@ -1,75 +1,29 @@
 /**
- * The attacks that the TUF specification lists (1.5.2, "Threats"), and those of Slipway's own: stolen online keys, clocks, names. Each ends with
- * nothing believed that was not signed as it must be, and with an honest answer followed afterwards.
+ * The attacks that the TUF specification lists (1.5.2, "Threats"). Each ends with nothing believed that was not signed as it must be, and with an honest answer
+ * followed afterwards.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
-import type { Brake } from '../../../../updater/release/document.ts';
+import { describe, expect, test } from 'vitest';
 import {
   metaFile,
   rolloutBody,
   snapshotBody,
-  targetsBody,
   timestampBody,
 } from '../../../../updater/repository/tuf/metadata.ts';
 import { rootBody } from '../../../../updater/repository/tuf/root.ts';
-import { scratchDirectory } from '../../../builder/scratch.ts';
+import { DAY_MS, EPOCH_MS, keysOf, makeRepository, makeRole } from '../../tuf-repository.ts';
 import {
-  DAY_MS,
-  EPOCH_MS,
-  keysOf,
-  makeRepository,
-  makeRole,
-  type TestRepository,
-} from '../../tuf-repository.ts';
-import { makeMachine, type TestMachine } from './machine.ts';
-
-const scratch = scratchDirectory();
-const GOOD = { sizeBytes: 1, sha256: 'a'.repeat(64) };
-const EVIL = { sizeBytes: 1, sha256: 'e'.repeat(64) };
-const LATER = new Date(EPOCH_MS + 300 * DAY_MS);
-
-let repository: TestRepository;
-let machine: TestMachine;
-
-beforeEach(async () => {
-  repository = await makeRepository({ channels: ['stable', 'beta'] });
-  repository.targets = { r: GOOD };
-  await repository.publish();
-  machine = makeMachine(scratch, repository);
-  await machine.refresh();
-});
-
-/** Refused with this fault; what is stored says the same as before; and an honest publication is followed. */
-async function expectRefused(code: string, fetch = repository.fetch): Promise<void> {
-  const before = await machine.load();
-  await expect(machine.refresh(fetch)).rejects.toMatchObject({ code });
-  const after = await machine.load();
-  if (after !== undefined) expect([...after.targets]).toEqual([...(before?.targets ?? [])]);
-  await expectRecovery();
-}
-
-async function expectRecovery(): Promise<void> {
-  for (const name of ['root', 'targets', 'snapshot', 'timestamp', 'rollout-stable', 'rollout-beta'])
-    repository.versions[name] = (repository.versions[name] ?? 0) + (name === 'root' ? 0 : 50);
-  repository.targets = { r: GOOD, honest: GOOD };
-  await repository.publish();
-  expect((await machine.refresh()).targets.get('honest')).toBeDefined();
-}
-
-/** Serves what `change` makes of an honest answer. */
-function tampered(change: (name: string, bytes: Uint8Array) => Uint8Array | 'missing') {
-  return async (name: string, limitBytes: number): Promise<Uint8Array | 'missing'> => {
-    const bytes = await repository.fetch(name, limitBytes);
-    return bytes === 'missing' ? bytes : change(name, bytes);
-  };
-}
-
-const flipped = (bytes: Uint8Array): Uint8Array => {
-  const text = Buffer.from(bytes).toString();
-  return Buffer.from(text.replace('"version":', '"version": ').replace(/[0-9a-f]{60}/, '0'.repeat(60)));
-};
+  GOOD,
+  EVIL,
+  LATER,
+  repository,
+  machine,
+  expectRefused,
+  expectRecovery,
+  tampered,
+  flipped,
+  serveSnapshot,
+  serveRollout,
+} from './attacked.ts';
 
 describe('attacks of the specification', () => {
   test.each(['timestamp.json', 'snapshot.json', 'targets.json', 'rollout-stable.json'])(
@@ -362,235 +316,3 @@ describe('attacks of the specification', () => {
     expect(targets.get('other')).toMatchObject({ sha256: EVIL.sha256 });
   });
 });
-
-describe('a stolen rollout key', () => {
-  const pause: Brake = { format: '1.0', releases: { r: { action: 'pause', reason: 'x' } } };
-
-  test('changes what its channel may hold back, and nothing else', async () => {
-    await serveRollout('stable', rolloutBody('stable', pause, { version: 9, expires: LATER }));
-    const metadata = await machine.refresh();
-    expect(metadata.rollout('stable')?.custom).toEqual({ slipway: pause });
-    expect(metadata.rollout('beta')?.custom).toEqual({ slipway: { format: '1.0', releases: {} } });
-    expect(metadata.targets.get('r')?.sha256).toBe(GOOD.sha256);
-  });
-
-  test('cannot speak for another channel, or for the root’s roles', async () => {
-    const body = rolloutBody('beta', pause, { version: 9, expires: LATER });
-    await serveRollout('beta', body, 'stable');
-    await expectRefused('metadata.invalid');
-    const evil = targetsBody({
-      version: 99,
-      expires: LATER,
-      signedAt: new Date(EPOCH_MS),
-      targets: { r: EVIL },
-      channels: {},
-    });
-    const signers = repository.channels['stable']?.signers ?? [];
-    const bytes = await repository.put('99.targets.json', evil, signers);
-    await serveSnapshot((files) => ({ ...files, 'targets.json': metaFile(99, bytes) }));
-    await expect(machine.refresh()).rejects.toMatchObject({ code: 'metadata.invalid' });
-  });
-
-  test('cannot take the brake away by breaking it', async () => {
-    await serveRollout('stable', {
-      ...rolloutBody('stable', pause, { version: 9, expires: LATER }),
-      _type: 'snapshot',
-    });
-    await expectRefused('metadata.invalid');
-  });
-
-  test('holds back for no longer than its document lives', async () => {
-    await serveRollout(
-      'stable',
-      rolloutBody('stable', pause, { version: 9, expires: new Date(EPOCH_MS + DAY_MS) }),
-    );
-    machine.clockMs = EPOCH_MS + 2 * DAY_MS;
-    expect((await machine.refresh()).rollout('stable')).toMatchObject({ expired: true });
-  });
-
-  test('delegated authority goes with the delegation, not with the name', async () => {
-    // A role of the right name, delegated for more than its one path, or not as the last word, holds nothing back.
-    for (const change of [{ paths: ['*'] }, { paths: ['rollout/stable', 'r'] }, { terminating: false }]) {
-      const version = (repository.versions['targets'] = (repository.versions['targets'] ?? 0) + 1);
-      const body = targetsBody({
-        version,
-        expires: LATER,
-        signedAt: new Date(EPOCH_MS),
-        targets: { r: GOOD },
-        channels: Object.fromEntries(
-          Object.entries(repository.channels).map(([name, role]) => [name, keysOf(role)]),
-        ),
-      });
-      const delegations = body['delegations'] as { keys: object; roles: object[] };
-      const roles = delegations.roles.map((role) => ({ ...role, ...change }));
-      const bytes = await repository.put(
-        `${version}.targets.json`,
-        { ...body, delegations: { ...delegations, roles } },
-        repository.roles.targets.signers,
-      );
-      await serveSnapshot((files) => ({ ...files, 'targets.json': metaFile(version, bytes) }));
-      expect((await machine.refresh()).rollout('stable')).toBeUndefined();
-    }
-  });
-
-  test('a channel whose key was rotated no longer hears the old one', async () => {
-    const stolen = repository.channels['stable'];
-    repository.channels = { ...repository.channels, stable: await makeRole() };
-    await repository.publish();
-    await machine.refresh();
-    repository.channels = { ...repository.channels, ...(stolen === undefined ? {} : { stable: stolen }) };
-    await serveRollout('stable', rolloutBody('stable', pause, { version: 99, expires: LATER }));
-    await expect(machine.refresh()).rejects.toMatchObject({ code: 'metadata.invalid' });
-  });
-});
-
-describe('a stolen timestamp key', () => {
-  test('cannot raise the clock floor, so it freezes nobody for ever', async () => {
-    const bytes = repository.files.get('2.snapshot.json') ?? new Uint8Array();
-    const body = timestampBody({
-      version: 50,
-      expires: new Date('2099-01-01T00:00:00Z'),
-      snapshot: metaFile(2, bytes),
-    });
-    await repository.put(
-      'timestamp.json',
-      { ...body, 'x-slipway-signed-at': '2098-01-01T00:00:00Z' },
-      repository.roles.timestamp.signers,
-    );
-    expect((await machine.refresh()).nowMs).toBe(machine.clockMs);
-    expect((await machine.load())?.nowMs).toBe(machine.clockMs);
-    // Found out, and rotated: an ordinary publication is followed at once.
-    await repository.rotateRoot({ timestamp: await makeRole() });
-    repository.versions['timestamp'] = 3;
-    await expectRecovery();
-  });
-
-  test('brings in nothing, not even with what it can write to the disk', async () => {
-    const evil = targetsBody({
-      version: 2,
-      expires: LATER,
-      signedAt: new Date(EPOCH_MS),
-      targets: { r: EVIL },
-      channels: {},
-    });
-    const { signers } = await makeRole();
-    const { writeFileSync } = await import('node:fs');
-    const targets = await repository.put('evil', evil, signers);
-    const files = { 'targets.json': metaFile(2, targets) };
-    const snapshot = await repository.put(
-      'evil',
-      snapshotBody({ version: 2, expires: LATER, files }),
-      signers,
-    );
-    writeFileSync(join(machine.directory, 'targets.json'), targets);
-    writeFileSync(join(machine.directory, 'snapshot.json'), snapshot);
-    await repository.put(
-      'timestamp.json',
-      timestampBody({ version: 50, expires: LATER, snapshot: metaFile(2, snapshot) }),
-      repository.roles.timestamp.signers,
-    );
-    await expect(machine.refresh()).rejects.toThrow();
-    expect(await machine.load()).toBeUndefined();
-    await expectRecovery();
-  });
-});
-
-describe('clocks', () => {
-  test('failure 38: ten years back, expiry is judged by what offline keys have signed', async () => {
-    machine.clockMs = EPOCH_MS - 3650 * DAY_MS;
-    await repository.publish();
-    const metadata = await machine.refresh();
-    expect(metadata.nowMs).toBe(EPOCH_MS);
-    // A timestamp that ended before the newest targets were signed is no freeze that one could hide.
-    repository.nowMs = EPOCH_MS + 100 * DAY_MS;
-    await repository.publish();
-    await machine.refresh();
-    repository.nowMs = EPOCH_MS;
-    repository.versions['timestamp'] = 500;
-    await repository.refresh();
-    await expect(machine.refresh()).rejects.toMatchObject({ code: 'metadata.expired' });
-  });
-
-  test('failure 38: fifty years ahead nothing is believed and nothing is spoilt; with the right time all goes on', async () => {
-    machine.clockMs = EPOCH_MS + 50 * 365 * DAY_MS;
-    await repository.publish();
-    await expect(machine.refresh()).rejects.toMatchObject({ code: 'metadata.expired' });
-    expect((await machine.load())?.timestampExpired).toBe(true);
-    machine.clockMs = EPOCH_MS + 3_600_000;
-    const metadata = await machine.refresh();
-    expect(metadata).toMatchObject({ timestampExpired: false, nowMs: machine.clockMs });
-  });
-
-  test('an image is never older than its build', async () => {
-    machine.clockMs = 0;
-    machine.buildTimeMs = EPOCH_MS + 30 * DAY_MS;
-    await expect(machine.refresh()).rejects.toMatchObject({ code: 'metadata.expired' });
-  });
-
-  test('targets with a date far ahead, signed by mistake or with a stolen key, are undone by rotating that key', async () => {
-    repository.nowMs = Date.parse('2090-01-01T00:00:00Z');
-    await repository.publish();
-    await expect(machine.refresh()).rejects.toMatchObject({ code: 'metadata.expired' });
-    expect(await machine.load()).toMatchObject({ nowMs: repository.nowMs, timestampExpired: true });
-    repository.nowMs = EPOCH_MS;
-    await repository.publish();
-    await expect(machine.refresh()).rejects.toMatchObject({ code: 'metadata.expired' });
-    await repository.rotateRoot({ targets: await makeRole(2) });
-    await repository.publish();
-    expect((await machine.refresh()).nowMs).toBe(machine.clockMs);
-  });
-});
-
-test('failure 39: a timestamp that was not signed again in time stops new updates alone, and is told', async () => {
-  machine.clockMs = EPOCH_MS + 9 * DAY_MS;
-  await expect(machine.refresh()).rejects.toMatchObject({
-    code: 'metadata.expired',
-    hint: expect.stringContaining('slipway repo refresh') as string,
-  });
-  const stored = await machine.load();
-  expect(stored?.timestampExpired).toBe(true);
-  expect(stored?.targets.size).toBe(1);
-});
-
-test('what is stored after an attack is what was there, byte for byte', async () => {
-  const stored = (): string[] =>
-    ['timestamp.json', 'snapshot.json', 'targets.json'].map((name) =>
-      readFileSync(join(machine.directory, name), 'utf8'),
-    );
-  const before = stored();
-  const other = await makeRepository();
-  await expect(machine.refresh(other.fetch)).rejects.toMatchObject({ code: 'metadata.invalid' });
-  expect(stored()).toEqual(before);
-});
-
-/** As somebody with the keys of snapshot and timestamp would. */
-async function serveSnapshot(
-  change: (files: Record<string, ReturnType<typeof metaFile>>) => Record<string, ReturnType<typeof metaFile>>,
-): Promise<void> {
-  const current = repository.files.get(`${repository.versions['snapshot'] ?? 0}.snapshot.json`);
-  const { signed } = JSON.parse(Buffer.from(current ?? []).toString()) as {
-    signed: { meta: Record<string, ReturnType<typeof metaFile>> };
-  };
-  const version = (repository.versions['snapshot'] = (repository.versions['snapshot'] ?? 0) + 1);
-  await repository.put(
-    `${version}.snapshot.json`,
-    snapshotBody({ version, expires: LATER, files: change(signed.meta) }),
-    repository.roles.snapshot.signers,
-  );
-  await repository.refresh();
-}
-
-/** As somebody with a channel's key would, once snapshot and timestamp take up what it signed. */
-async function serveRollout(
-  channel: string,
-  body: ReturnType<typeof rolloutBody>,
-  signedBy = channel,
-): Promise<void> {
-  const name = `rollout-${channel}`;
-  const bytes = await repository.put(
-    `${body.version}.${name}.json`,
-    body,
-    repository.channels[signedBy]?.signers ?? [],
-  );
-  await serveSnapshot((files) => ({ ...files, [`${name}.json`]: metaFile(body.version, bytes) }));
-}
