@@ -31,6 +31,8 @@ export async function applyAccounts(
   system: System,
   action: AccountsAction,
   http: HttpClient | undefined,
+  /** Whether the step that fetches comes in the same run. */
+  fetchedNext: boolean,
 ): Promise<AppliedAccounts> {
   const verdicts: Verdict[] = [];
   let changed = false;
@@ -47,7 +49,7 @@ export async function applyAccounts(
       system,
       user,
       action.fetch ? http : undefined,
-      action.fetch,
+      { fetch: action.fetch, fetchedNext },
       verdicts,
     );
     const { name, uid, groups, shell, keys } = user;
@@ -101,7 +103,7 @@ async function importedKeys(
   system: System,
   { name, importIds }: PlannedUser,
   http: HttpClient | undefined,
-  fetch: boolean,
+  { fetch, fetchedNext }: { readonly fetch: boolean; readonly fetchedNext: boolean },
   verdicts: Verdict[],
 ): Promise<readonly string[]> {
   const keys: string[] = [];
@@ -121,7 +123,7 @@ async function importedKeys(
         () => undefined,
       );
     if (text !== undefined) keys.push(...parseKeys(text));
-    if (!fetch && text === undefined)
+    if (!fetch && text === undefined && !fetchedNext)
       verdicts.push({
         key,
         at,

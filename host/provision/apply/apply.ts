@@ -100,7 +100,7 @@ export async function applyPlan(system: System, plan: ConfigPlan, context: Apply
   async function applyStep(step: Exclude<Step, FileAction>): Promise<StepResult> {
     switch (step.kind) {
       case 'accounts': {
-        const applied = await applyAccounts(system, step, context.http);
+        const applied = await applyAccounts(system, step, context.http, context.phases.includes('online'));
         verdicts.push(...applied.verdicts);
         machine = { ...machine, users: applied.users, groups: applied.groups };
         return applied.result;

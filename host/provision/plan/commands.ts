@@ -56,7 +56,7 @@ export function planLate(
           },
         ]),
     ...scripts.map((entry) => ({
-      ...script('scripts', entry.at, 'final', where),
+      ...script(`script ${entry.name}`, entry.at, 'final', where),
       name: `script-${entry.name}`,
       when: entry.when,
       text: entry.text.value,

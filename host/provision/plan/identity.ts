@@ -19,7 +19,7 @@ export function planName(config: MachineConfig, facts: MachineFacts): PlannedNam
   const written = config.fqdn ?? config.hostname;
   const platform = facts.platform.hostname;
   const key = config.hostname === undefined && config.fqdn !== undefined ? 'fqdn' : 'hostname';
-  const at = written?.at ?? { part: 'meta-data', line: 1, column: 1 };
+  const at = (config.hostname ?? config.fqdn)?.at ?? { part: 'meta-data', line: 1, column: 1 };
   const nothing = { steps: [], verdicts, hostname: null, fqdn: null };
 
   if (config.preserveHostname?.value === true) {

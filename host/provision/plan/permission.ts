@@ -67,7 +67,11 @@ export function permitted(config: MachineConfig, facts: MachineFacts, policy: Pr
   for (const { key, right, member, at } of PARTS) {
     if (rights.includes(right)) continue;
     const place = at(config);
-    if (place !== undefined) verdicts.push(refusal(key, place, right, facts, policy));
+    // Each script has a name of its own in the status.
+    if (member === 'scripts')
+      for (const script of config.scripts)
+        verdicts.push(refusal(`script ${script.name}`, script.at, right, facts, policy));
+    else if (place !== undefined) verdicts.push(refusal(key, place, right, facts, policy));
     const { [member]: _, ...rest } = left;
     left = { ...EMPTY_CONFIG, ...rest };
   }

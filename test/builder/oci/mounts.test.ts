@@ -124,12 +124,23 @@ describe('what is added to the root, where crun could make nothing', () => {
       [
         { type: 'symlink', path: '/etc/hosts', target: '/run/etc/hosts' },
         { type: 'symlink', path: '/etc/resolv.conf', target: '/run/etc/resolv.conf' },
+        { type: 'symlink', path: '/etc/localtime', target: '/run/etc/localtime' },
       ],
     ],
     [
       'no link where the service mounts the file itself',
       { networkMode: 'host', volumes: [bindOf('/run/etc/hosts', '/etc/hosts')] },
       [directory('/run/etc')],
+      [
+        { type: 'file', path: '/etc/hosts' },
+        { type: 'symlink', path: '/etc/resolv.conf', target: '/run/etc/resolv.conf' },
+        { type: 'symlink', path: '/etc/localtime', target: '/run/etc/localtime' },
+      ],
+    ],
+    [
+      'no link over a time zone that an image brings',
+      { networkMode: 'host', volumes: [bindOf('/run/etc/hosts', '/etc/hosts')] },
+      [directory('/run/etc'), file('/etc/localtime', 'TZif2', 0o644)],
       [
         { type: 'file', path: '/etc/hosts' },
         { type: 'symlink', path: '/etc/resolv.conf', target: '/run/etc/resolv.conf' },
