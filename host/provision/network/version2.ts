@@ -30,7 +30,7 @@ export function readVersion2(reader: Reader, body: LocatedMap, anyway: KeyReader
     (kind: NetworkLink['kind'], name: string, read: LinkReader): KeyReader =>
     (value) => {
       // `ethernets:` with nothing below it.
-      if (value.kind === 'scalar' && value.value === null) return;
+      if (isEmpty(reader, value, `'${name}'`)) return;
       for (const [id, entry] of mapOf(reader, value, `'${name}'`)?.entries ?? []) {
         const link = newLink(reader, id, kind, entry.keyAt);
         read(reader, link, entry.value, entry.keyAt);
@@ -170,7 +170,7 @@ function readLink(
   own: Readonly<Record<string, KeyReader | string>>,
 ): void {
   // `eth0:` with nothing below it.
-  if (node.kind === 'scalar' && node.value === null) return;
+  if (isEmpty(reader, node, `'${link.id}'`)) return;
   const gateway =
     (family: 4 | 6): KeyReader =>
     (value, keyAt) => {
@@ -241,6 +241,13 @@ function readPorts(reader: Reader, link: LinkDraft, node: Located, what: string)
     const id = textOf(reader, item, 'a port');
     if (id !== undefined) link.ports.push({ id, at: item.at });
   }
+}
+
+/** netplan takes it, cloud-init's schema does not. */
+function isEmpty(reader: Reader, node: Located, what: string): boolean {
+  if (node.kind !== 'scalar' || node.value !== null) return false;
+  fault(reader, node.at, 'empty', `there is nothing below ${what}`, 'write {}, or leave it out', 'warning');
+  return true;
 }
 
 function checkName(reader: Reader, link: LinkDraft, keyAt: Position): void {
