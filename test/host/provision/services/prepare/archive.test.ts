@@ -246,7 +246,7 @@ function layoutTar(image: Awaited<ReturnType<typeof testImage>>): Promise<Buffer
   const folder = join(VAR, `layout-${Math.random()}`);
   mkdirSync(folder, { recursive: true });
   writeLayout(folder, [image]);
-  return execFileSync('tar', ['-C', folder, '-c', '.'], { maxBuffer: 1e9 });
+  return Promise.resolve(execFileSync('tar', ['-C', folder, '-c', '.'], { maxBuffer: 1e9 }));
 }
 
 async function damaged(): Promise<Buffer> {
