@@ -6,6 +6,7 @@ import type { Keys } from '../keys/load.ts';
 import { grownDisk } from './grown-disk.ts';
 import { gzipStream } from './gzip.ts';
 import { writeIso } from './iso/iso.ts';
+import { NETBOOT_SUFFIXES, writeNetboot } from './netboot.ts';
 import { writeOciArchive } from './oci.ts';
 import { writeOutput } from './output.ts';
 import { writeOva } from './ova.ts';
@@ -56,6 +57,11 @@ export const FORMATS = {
   ),
   gce: disk('Google Compute Engine: disk.raw in a tar', '.gce.tar.gz', writeGce),
   iso: disk('live and installer medium, for CD and USB', '.iso', writeIso),
+  netboot: {
+    description: 'network boot into memory: one UKI; kernel, initrd and script for iPXE',
+    suffixes: NETBOOT_SUFFIXES,
+    write: writeNetboot,
+  },
   oci: disk('the root file system as an OCI image, in a tar', '.oci.tar', (source, to) => {
     const { root, ...build } = requireBuild(source, 'oci');
     return writeOciArchive(root, to, { ...build, epoch: source.epoch });

@@ -108,11 +108,18 @@ export function partitionOf(
 async function writeTar(path: string): Promise<void> {
   const tar = pack();
   const mtime = new Date(EPOCH * 1000);
-  for (const name of ['', 'etc/', 'usr/', 'usr/lib/', 'usr/lib/slipway/']) {
+  const modules = 'usr/lib/modules/6.12.1/';
+  for (const name of ['', 'etc/', 'usr/', 'usr/lib/', 'usr/lib/slipway/', 'usr/lib/modules/', modules]) {
     tar.entry({ name: `./${name}`, type: 'directory', mode: 0o755, mtime });
   }
   tar.entry({ name: './usr/lib/slipway/machine.json', mode: 0o644, mtime }, JSON.stringify(MACHINE));
   tar.entry({ name: './usr/lib/slipway/packages.json', mode: 0o644, mtime }, JSON.stringify(PACKAGES));
+  tar.entry({ name: `./${modules}modules.builtin`, mode: 0o644, mtime }, 'kernel/drivers/scsi/sr_mod.ko\n');
+  const loop = ['kernel/drivers/block/loop.ko', 'kernel/lib/first.ko', 'kernel/lib/second.ko'] as const;
+  tar.entry({ name: `./${modules}modules.dep`, mode: 0o644, mtime }, `${loop[0]}: ${loop[1]} ${loop[2]}\n`);
+  for (const name of ['kernel/', 'kernel/drivers/', 'kernel/drivers/block/', 'kernel/lib/'])
+    tar.entry({ name: `./${modules}${name}`, type: 'directory', mode: 0o755, mtime });
+  for (const name of loop) tar.entry({ name: `./${modules}${name}`, mode: 0o644, mtime }, name);
   tar.entry({ name: './etc/small', mode: 0o640, uid: 12, gid: 12, mtime }, 'small\n');
   tar.entry({ name: './etc/large', mode: 0o4755, mtime }, Buffer.alloc(2_000_000, 'large'));
   tar.entry({ name: './etc/link', type: 'link', linkname: './etc/large', mtime });

@@ -40,7 +40,8 @@ export async function writeIso(
 
   const parts = await readUki(build);
   // Whole blocks: the sectors of a CD have 2048 bytes.
-  const sectors = ({ offset, sizeBytes }: IsoFile): string => `${offset / 512} ${Math.ceil(sizeBytes / BLOCK_BYTES) * (BLOCK_BYTES / 512)}`;
+  const sectors = ({ offset, sizeBytes }: IsoFile): string =>
+    `${offset / 512} ${Math.ceil(sizeBytes / BLOCK_BYTES) * (BLOCK_BYTES / 512)}`;
   const initrd = await liveInitrd(build, parts, {
     root: 'medium',
     values: { LIVE_ROOT: sectors(root), LIVE_VERITY: sectors(verity), LIVE_ESP: sectors(espFiles) },

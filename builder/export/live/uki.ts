@@ -43,12 +43,18 @@ export async function readUki(build: BuildParts): Promise<UkiParts> {
   };
   const text = (name: string): string => Buffer.from(section(name)).toString('utf8');
   return {
-    kernel: section('.linux'),
+    kernel: withoutPadding(section('.linux')),
     initrd: readCpio(section('.initrd'), 'initrd'),
     commandLine: text('.cmdline'),
     osRelease: text('.osrel'),
     uname: text('.uname'),
   };
+}
+
+/** A section ends with zeros up to its alignment; a signed kernel ends with its signatures. */
+function withoutPadding(kernel: Uint8Array): Uint8Array {
+  const { security } = parsePe(kernel);
+  return security === undefined ? kernel : kernel.subarray(0, security.offset + security.size);
 }
 
 /** The initrd of `parts` for a live boot. */
