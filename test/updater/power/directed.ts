@@ -16,6 +16,9 @@ import {
   ukiOf,
   type MemoryDisk,
 } from '../device/switch/memory-disk.ts';
+import { explore, type Life } from './explore.ts';
+import { Violation } from './firmware.ts';
+import { LIVES } from './lives.ts';
 import { PROTOCOL, type Protocol } from './machine.ts';
 
 const NEXT = manifestOf('1.1.0');
@@ -81,7 +84,24 @@ export const DIRECTED: ReadonlyMap<string, Situation> = new Map<string, Situatio
       return names === 'minimal_0.9.0.efi,minimal_1.0.0.efi' ? undefined : `what was left stays: ${names}`;
     },
   ],
+  ['fail.rename before fail.sync-name', crowded(LIVES.unhealthy)],
+  ['retry.rename before retry.sync-name', crowded(LIVES.retry)],
 ]);
+
+/** In a directory where the new name's records lie in two sectors, a torn one is a short name without a counter. */
+function crowded(life: Life): Situation {
+  const file = `EFI/Linux/${'x'.repeat(59)}.d/file.txt`;
+  const start = { ...life.start, files: { [file]: new Uint8Array(1) } };
+  return async (protocol) => {
+    try {
+      await explore({ ...life, start }, protocol, { seed: 5, landings: 40, recoverEvery: Infinity });
+      return undefined;
+    } catch (error) {
+      if (error instanceof Violation) return error.message;
+      throw error;
+    }
+  };
+}
 
 /** Up to where the new UKI is brought. */
 async function prepared(): Promise<MemoryDisk> {

@@ -25,6 +25,18 @@ const SHORT_NAME = 'UKI.NEW is one record of its directory, in the sector that s
 
 export const HARMLESS: ReadonlyMap<string, string> = new Map([
   ...RENAMINGS.flatMap((phase) => renaming(phase)),
+  ...tornName(
+    'confirm',
+    'torn, it is a short name of the version that has proven itself: without a counter, as was wanted; the next start names it anew (torn-name.ts)',
+  ),
+  ...tornName(
+    'rollback',
+    'torn, it is a short name of the version that still runs; the next start names it as given up, which the record says, and the one after is of the version from before (torn-name.ts)',
+  ),
+  ...tornName(
+    'reconcile',
+    'what is renamed there could not open its root (whatever else fails is renamed by fail, or counts down): under a torn name it asks for the other version again',
+  ),
   ['without prepare.sync-linux', EMPTIED_FIRST],
   ['without prepare.sync-own', OWN_DIRECTORY],
   ['prepare.record before prepare.find-running', NOTE_ONLY],
@@ -99,15 +111,18 @@ export const HARMLESS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Neither caught nor shown to be harmless. */
-export const OPEN: ReadonlySet<string> = new Set([
-  'fail.rename before fail.sync-name',
-  ...['confirm', 'rollback', 'reconcile'].flatMap((phase) => [
-    `without ${phase}.make-name`,
-    `without ${phase}.sync-name`,
-    `${phase}.sync-name before ${phase}.make-name`,
-    `${phase}.rename before ${phase}.sync-name`,
-  ]),
-]);
+export const OPEN: ReadonlySet<string> = new Set<string>();
+
+/** A torn new name leaves a short one, without a counter, and what that means depends on the version. */
+function tornName(phase: string, why: string): readonly (readonly [string, string])[] {
+  const step = (what: string): string => `${phase}.${what}`;
+  return [
+    [`without ${step('make-name')}`, why],
+    [`without ${step('sync-name')}`, why],
+    [`${step('sync-name')} before ${step('make-name')}`, why],
+    [`${step('rename')} before ${step('sync-name')}`, why],
+  ];
+}
 
 function renaming(phase: string): readonly (readonly [string, string])[] {
   const step = (what: string): string => `${phase}.${what}`;
