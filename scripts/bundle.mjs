@@ -34,6 +34,7 @@ const machinePrograms = [
   { slipd: 'host/slipd/main.ts' },
   { slip: 'host/slip/main.ts' },
   { partition: 'host/partition/main.ts' },
+  { install: 'host/install/main.ts' },
   { update: 'updater/device/main.ts', switch: 'updater/device/switch/main.ts' },
   { poll: 'updater/device/poll.ts' },
   {

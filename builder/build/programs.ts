@@ -7,9 +7,9 @@ import { slipwayRoot } from '../own-files.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { textFile } from '../tree/skeleton.ts';
 
-const PROGRAMS = ['slipd.js', 'slip.js', 'partition.js'] as const;
+const PROGRAMS = ['slipd.js', 'slip.js', 'partition.js', 'install.js'] as const;
 
-/** `/usr/lib/slipway/{slipd,slip,partition}.js`, and `slip` on the PATH. */
+/** `/usr/lib/slipway/{slipd,slip,partition,install}.js`, and `slip` on the PATH. */
 export async function programFiles(): Promise<TreeEntry[]> {
   const programs = await Promise.all(
     PROGRAMS.map(async (name) =>

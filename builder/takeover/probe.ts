@@ -45,7 +45,7 @@ export async function probeMachine(address: SshAddress, options: SshOptions): Pr
   }).catch((cause: unknown) => {
     throw new SlipwayError(
       'install.unreachable',
-      `${address.host} lets ${address.user} not in, or has no shell`,
+      `${address.user} cannot log in to ${address.host}: ${lastLine(cause)}`,
       {
         cause,
         hint: `try it by hand: ssh -p ${address.port} ${address.user}@${address.host} true`,
@@ -83,6 +83,12 @@ export function parseProbe(text: string): RemoteMachine {
     disks: (facts.get('disk') ?? []).flatMap((line) => parseDisk(line, mounted)),
     authorizedKeys: facts.get('authorized-key') ?? [],
   };
+}
+
+/** What ssh said last is why. */
+function lastLine(cause: unknown): string {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return text.trim().split('\n').at(-1) ?? '';
 }
 
 function parseDisk(line: string, mounted: ReadonlyMap<string, readonly string[]>): RemoteDisk[] {

@@ -52,7 +52,10 @@ export type Request =
       readonly command: readonly string[];
       readonly user: string | null;
     } & Session)
-  | ({ readonly kind: 'shell' | 'update' | 'config'; readonly command: readonly string[] } & Session)
+  | ({
+      readonly kind: 'shell' | 'update' | 'config' | 'install';
+      readonly command: readonly string[];
+    } & Session)
   | {
       readonly kind: 'logs';
       readonly service: string;
@@ -109,7 +112,8 @@ export function parseRequest(text: string): Request | undefined {
     }
     case 'shell':
     case 'update':
-    case 'config': {
+    case 'config':
+    case 'install': {
       const command = words(field['command']);
       const session = parseSession(field);
       return command === undefined || session === undefined

@@ -9,9 +9,10 @@ import type {
   ProvisioningPolicy,
 } from '../../spec/provisioning.ts';
 import type { System } from '../../system/system.ts';
-import type { Acquired } from './acquire.ts';
+import { faultText, type Acquired } from './acquire.ts';
 import { applyPlan, type Applied } from './apply/apply.ts';
 import { readFacts } from './apply/facts.ts';
+import { startInstallation } from './installing.ts';
 import { applyNetwork } from './network/apply.ts';
 import { readNetworkFacts } from './network/facts.ts';
 import { NETWORK_SERVICE } from './network/paths.ts';
@@ -25,6 +26,7 @@ import { prepareServices, type PreparedServices } from './services.ts';
 import type { Found } from './source/found.ts';
 import { createHttpClient } from './source/http/client.ts';
 import { NO_CONFIGURATION, publishStatus } from './status.ts';
+import { isOwnFailure } from './store/failure.ts';
 import { digestOf, readTried, recordOf, storeAdopted, storeRecord } from './store/adopted.ts';
 import type { AdoptedRecord } from './store/record.ts';
 import { forgetRestore, isRestorable, storeRestore } from './store/restore.ts';
@@ -48,6 +50,9 @@ export async function configure(
 ): Promise<ConfigStatus> {
   const { found, record, adopted, fault } = acquired;
   const troubles = fault === undefined ? [] : [fault];
+  /** A state partition that is full, or fails: the machine comes up as it should all the same, and says so. */
+  const keep = async (storing: Promise<void>): Promise<void> =>
+    storing.catch((error: unknown) => void troubles.push(`it cannot be kept: ${faultText(error)}`));
   if (found === undefined) {
     if (stage === 'online') forgetMachine(system);
     const nothing: ConfigStatus = {
@@ -55,16 +60,17 @@ export async function configure(
       problems: troubles,
       state: fault === undefined ? 'none' : 'failed',
     };
-    publishStatus(system, nothing, 'loud');
+    await publish(system, nothing, null);
     return nothing;
   }
   const wanted = recordOf(found, false);
   const isNew =
     record === undefined || digestOf(record) !== digestOf(wanted) || record.source !== wanted.source;
   const reading = await readFound(system, found, stage === 'boot' ? 'offline' : 'fetch');
-  if (reading.needsNetwork && isNew) {
+  if (reading.needsNetwork) {
     makeDue(system);
-    if (adopted !== undefined) return configure(system, policy, { ...acquired, found: adopted }, stage);
+    if (isNew && adopted !== undefined)
+      return configure(system, policy, { ...acquired, found: adopted }, stage);
     const pending: ConfigStatus = {
       ...headOf(found, wanted),
       state: 'pending',
@@ -80,16 +86,17 @@ export async function configure(
   if (errors.length > 0 && isNew && adopted !== undefined) {
     // Better the machine that it was than half of what somebody meant.
     const why = `the new configuration of ${found.origin} has faults, so the one before stays: ${errors.map(lineOf).join('; ')}`;
-    return configure(system, policy, { found: adopted, record, adopted, fault: why }, stage);
+    const rejected = digestOf(wanted);
+    return configure(system, policy, { found: adopted, record, adopted, fault: why, rejected }, stage);
   }
   // Adopted before it is carried out: what a power cut interrupts is done again.
-  if (isNew) await storeAdopted(system, found, wanted);
+  if (isNew) await keep(storeAdopted(system, found, wanted));
   const what = !isNew && record.complete && acquired.again !== true ? 'what a boot forgets' : 'all';
   const result = await carryOut(system, policy, found, reading, stage, what);
   const keys = mergeKeys(reading.keys, result.keys);
   const complete = !keys.some(({ state }) => state === 'failed');
   const kept: AdoptedRecord = { ...wanted, complete };
-  if (isNew || record.complete !== complete) await storeRecord(system, kept);
+  if (isNew || record.complete !== complete) await keep(storeRecord(system, kept));
   const problems = [
     ...troubles,
     ...errors.map(lineOf),
@@ -112,11 +119,21 @@ export async function configure(
     revertsAt: tried?.revertsAt ?? null,
   };
   if (stage === 'boot' && (pending || isAsked(found))) makeDue(system);
-  publishStatus(system, status, 'loud');
-  await remember(system, kept, result, status, isAsked(found));
+  await publish(system, status, acquired.rejected ?? status.digest);
+  await remember(system, kept, result, status, isAsked(found)).catch(() => undefined);
   if (stage === 'online') await restartServices(system, result.restart);
   if (result.power !== null) goDown(system, result.power);
+  const { install } = reading.config;
+  const mayWriteDisks = policy.sources[found.source]?.includes('disks') === true;
+  if (install !== undefined && status.state === 'applied' && mayWriteDisks)
+    startInstallation(system, install);
   return status;
+}
+
+/** `digest`: of what failed, where anything did. */
+async function publish(system: System, status: ConfigStatus, digest: string | null): Promise<void> {
+  const own = await isOwnFailure(system, status.state === 'failed', digest);
+  publishStatus(system, status, 'loud', own ? 'shut' : 'open');
 }
 
 /** So that the next boot need not plan what it knows; never while something is tried, or another configuration is wanted than the adopted one. */

@@ -5,6 +5,7 @@ import type { Command } from './command.ts';
 import { configCommand } from './commands/config.ts';
 import { restartCommand, startCommand, stopCommand } from './commands/control.ts';
 import { execCommand } from './commands/exec.ts';
+import { installCommand } from './commands/install.ts';
 import { logsCommand } from './commands/logs.ts';
 import { poweroffCommand, rebootCommand } from './commands/power.ts';
 import { readLogsCommand } from './commands/read-logs.ts';
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   shellCommand,
   updateCommand,
   configCommand,
+  installCommand,
   rebootCommand,
   poweroffCommand,
 ];

@@ -3,6 +3,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { debianPackages } from '../../bench/debian/packages.ts';
+import { firstLogin } from '../../bench/machine.ts';
 import { debianRoot } from '../../bench/debian/root.ts';
 import { debianUki } from '../../bench/debian/uki.ts';
 import { run } from '../../builder/process/run.ts';
@@ -10,7 +11,7 @@ import { publicKeyText, sshKey } from '../../lab/ssh.ts';
 import type { MachineStatus } from '../../spec/machine.ts';
 import { changeEsp, withDiskCopy } from './disk-edit.ts';
 import { buildTestImage, KEYS, testKeys, WORK } from './image.ts';
-import { HEALTHY_LIMIT_MS, withMachine } from './machine.ts';
+import { HEALTHY_LIMIT_MS, sshAccess, withMachine } from './machine.ts';
 
 const LIMIT_MS = 4 * HEALTHY_LIMIT_MS;
 
@@ -39,6 +40,8 @@ describe.skipIf(process.env['SLIPWAY_TEST_FULL'] === undefined)('taking over a m
             },
             async (machine) => {
               await machine.waitForReport('started', LIMIT_MS);
+              // Its network comes after its services.
+              await firstLogin(() => sshAccess(machine, 'root'));
               const status = await install(machine.sshPort, key.privateKey, source.disk);
               expect(status).toMatchObject({ boot: 'healthy', problems: [], image: { name: 'minimal' } });
             },

@@ -11,6 +11,7 @@ import type { System } from '../../../system/system.ts';
 import { OPERATORS_GROUP } from '../accounts.ts';
 import { ENVIRONMENT, PROGRAMS, UPDATER_MODULE } from '../paths.ts';
 import type { Event } from '../plan/memory.ts';
+import { isLive } from '../live.ts';
 import { hasProvisioner, provisionerCommand } from '../provision.ts';
 import { confined, hasUpdater } from '../update.ts';
 import { readState, resetState } from '../state.ts';
@@ -217,6 +218,24 @@ export function serveControl(system: System, daemon: Daemon, gid: number): void 
           );
         const session = { terminal: null, termType: request.termType };
         const argv = provisionerCommand(['config', ...request.command]);
+        return runSession(system, admitted, connection, session, { argv, pidFile: null, output: 'fifo' });
+      }
+      case 'install': {
+        if (!isLive(system))
+          return finish(
+            failed(
+              'control.not-live',
+              'this machine runs from its own disk',
+              'start it from what `slipway export --format iso` makes',
+            ),
+          );
+        const session = { terminal: null, termType: request.termType };
+        const argv = [
+          PROGRAMS.qjs,
+          ...UPDATER_MODULE,
+          `${MACHINE_PATHS.programs}/install.js`,
+          ...request.command,
+        ];
         return runSession(system, admitted, connection, session, { argv, pidFile: null, output: 'fifo' });
       }
       case 'logs': {

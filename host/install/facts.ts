@@ -1,0 +1,108 @@
+/** What an installation starts from: the medium that this machine runs from, and its disks. */
+import type { Architecture } from '../../spec/image.ts';
+import { MACHINE_PATHS, type MachineDescription } from '../../spec/machine.ts';
+import { runProgram } from '../../system/program.ts';
+import type { System } from '../../system/system.ts';
+
+export type SectorBytes = 512 | 4096;
+
+export interface InstallDisk {
+  /** `sda` */
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly sectorBytes: number;
+  readonly readOnly: boolean;
+  readonly removable: boolean;
+  readonly serial: string;
+  readonly model: string;
+  /** It is what this machine runs from, or something of it is mounted or held open. */
+  readonly inUse: boolean;
+  /** Something stands at its beginning or its end, where tables and file systems announce themselves. */
+  readonly hasData: boolean;
+}
+
+export interface InstallFacts {
+  readonly image: MachineDescription['image'];
+  readonly architecture: Architecture;
+  /** `undefined`: this machine runs from its own disk, or from a medium that holds nothing to install. */
+  readonly medium: Medium | undefined;
+  readonly disks: readonly InstallDisk[];
+}
+
+export interface Medium {
+  /** The verified root, as a device; what is read from it is what was signed. */
+  readonly root: string;
+  /** Its table, as `dmsetup table` prints it. */
+  readonly table: string;
+  readonly verity: string;
+  /** A tar of the ESP's files. */
+  readonly esp: string;
+}
+
+const BOOT = `${MACHINE_PATHS.runtime}/boot`;
+const PROBED_BYTES = { head: 4 * 1024 * 1024, tail: 1024 * 1024 };
+const NO_DISK = /^(loop|ram|zram|dm-|md|sr|fd|nbd)/;
+
+export async function readFacts(system: System): Promise<InstallFacts> {
+  const { image } = JSON.parse(system.readText(MACHINE_PATHS.description) ?? '{}') as MachineDescription;
+  const own = line(system, `${BOOT}/disk`).replace('/dev/', '');
+  const mounted = line(system, '/proc/mounts');
+  const disks: InstallDisk[] = [];
+  for (const name of system.list('/sys/block')) {
+    const disk = NO_DISK.test(name) ? undefined : await readDisk(system, name, own, mounted);
+    if (disk !== undefined) disks.push(disk);
+  }
+  return {
+    image,
+    architecture: image.architecture === 'arm64' ? 'arm64' : 'amd64',
+    medium: await readMedium(system),
+    disks,
+  };
+}
+
+async function readDisk(
+  system: System,
+  name: string,
+  own: string,
+  mounted: string,
+): Promise<InstallDisk | undefined> {
+  const folder = `/sys/block/${name}`;
+  const sectors = Number(line(system, `${folder}/size`));
+  if (!(sectors > 0)) return undefined;
+  const sizeBytes = sectors * 512;
+  const device = `/dev/${name}`;
+  const parts = [name, ...system.list(folder).filter((each) => each.startsWith(name))];
+  const isHeld = parts.some((part) => system.list(`/sys/class/block/${part}/holders`).length > 0);
+  const isMounted = parts.some((part) => new RegExp(`^/dev/${part} `, 'm').test(mounted));
+  return {
+    name,
+    sizeBytes,
+    sectorBytes: Number(line(system, `${folder}/queue/logical_block_size`)),
+    readOnly: line(system, `${folder}/ro`) === '1',
+    removable: line(system, `${folder}/removable`) === '1',
+    serial: line(system, `${folder}/device/serial`) || line(system, `${folder}/serial`),
+    model: line(system, `${folder}/device/model`),
+    inUse: name === own || isHeld || isMounted,
+    hasData:
+      !(await isZero(system, device, 0, Math.min(PROBED_BYTES.head, sizeBytes))) ||
+      !(await isZero(system, device, Math.max(0, sizeBytes - PROBED_BYTES.tail), PROBED_BYTES.tail)),
+  };
+}
+
+/** What cannot be read may hold anything. */
+async function isZero(system: System, device: string, offset: number, length: number): Promise<boolean> {
+  const cmp = ['/usr/bin/busybox', 'cmp', '-s', '-n', `${length}`, '/dev/zero', device, '0', `${offset}`];
+  return (await runProgram(system, cmp)).code === 0;
+}
+
+async function readMedium(system: System): Promise<Medium | undefined> {
+  const [verity, esp] = [line(system, `${BOOT}/live-verity`), line(system, `${BOOT}/live-esp`)];
+  const root = /^(\/dev\/dm-\d+) \/ /m.exec(system.readText('/proc/mounts') ?? '')?.[1];
+  if (verity === '' || esp === '' || root === undefined) return undefined;
+  const { code, stdout } = await runProgram(system, ['/usr/sbin/dmsetup', 'table', 'root']);
+  return code === 0 ? { root, verity, esp, table: system.decode(stdout).trim() } : undefined;
+}
+
+function line(system: System, path: string): string {
+  return (system.readText(path) ?? '').trim();
+}

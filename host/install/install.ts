@@ -1,0 +1,78 @@
+/** `[--dry-run] [--overwrite wipe] [--json] [--unattended reboot|poweroff|stay] DISK`: from the medium that this machine runs from to a disk. */
+import { SlipwayError } from '../../spec/error.ts';
+import { parseSize } from '../../spec/units.ts';
+import type { Architecture } from '../../spec/image.ts';
+import { runProgram } from '../../system/program.ts';
+import type { System } from '../../system/system.ts';
+import { readFacts } from './facts.ts';
+import { parseChoice, planInstall, type InstallPlan } from './plan.ts';
+import { newTable } from './table.ts';
+import { writeInstallation } from './write.ts';
+
+/** @returns the exit code. */
+export async function runInstall(
+  system: System,
+  words: readonly string[],
+  print: (text: string) => void,
+): Promise<number> {
+  const json = words.includes('--json');
+  const say = (text: string): void => print(json ? JSON.stringify({ step: text }) : `  ${text}`);
+  const disk = words.at(-1) ?? '';
+  const choice = parseChoice(disk, parseSize);
+  try {
+    if (choice === undefined)
+      throw new SlipwayError('usage.disk', `${disk} names no disk`, {
+        hint: 'write /dev/sda, serial:S123, size:480GB, smallest, or largest',
+      });
+    const facts = await readFacts(system);
+    const plan = planInstall(facts, choice, words.includes('wipe') ? 'wipe' : 'never');
+    print(json ? JSON.stringify({ disk: plan.disk, image: facts.image }) : plan.lines.join('\n'));
+    if (words.includes('--dry-run')) return 0;
+    const unattended = words.includes('--unattended');
+    if (unattended && (await holdsThis(system, plan, facts.architecture))) {
+      // The medium is still in, and the machine starts from it again: it would install for ever.
+      print(
+        `slipway: /dev/${plan.disk.name} holds ${facts.image.name} ${facts.image.version} already: take the medium out`,
+      );
+      return 0;
+    }
+    const table = newTable(facts.architecture, plan.disk, (count) => system.randomBytes(count));
+    await writeInstallation(system, plan, table, say);
+    const done = `${facts.image.name} ${facts.image.version} is on /dev/${plan.disk.name}`;
+    print(
+      json ? JSON.stringify({ done: true, message: done }) : `${done}; take the medium out, and: slip reboot`,
+    );
+    const then = words[words.indexOf('--unattended') + 1];
+    if (unattended && then !== 'stay')
+      system.spawn(['/usr/bin/slip', then === 'poweroff' ? 'poweroff' : 'reboot']);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof SlipwayError)) throw error;
+    const { code, message, hint = null } = error;
+    if (json) print(JSON.stringify({ error: { code, message, hint } }));
+    else system.log(`slip: ${message}${hint === null ? '' : `\n  hint: ${hint}`}`);
+    return code === 'usage.disk' ? 2 : 1;
+  }
+}
+
+/** The same root in its first slot: its verity superblock says so. */
+async function holdsThis(
+  system: System,
+  { disk, medium }: InstallPlan,
+  architecture: Architecture,
+): Promise<boolean> {
+  const { partitions } = newTable(architecture, disk, (count) => new Uint8Array(count));
+  const at = partitions.find(({ name }) => name === 'verity-a')?.offsetBytes ?? 0;
+  const cmp = [
+    '/usr/bin/busybox',
+    'cmp',
+    '-s',
+    '-n',
+    '4096',
+    medium.verity,
+    `/dev/${disk.name}`,
+    '0',
+    `${at}`,
+  ];
+  return (await runProgram(system, cmp)).code === 0;
+}
