@@ -53,11 +53,12 @@ export async function vacate(esp: Esp, path: string, others: readonly string[]):
 }
 
 /**
- * A name of several records may lie in two sectors: removed by halves, it is a short one without a counter, and the UKI behind it would be the newest
- * good version. So a boot loader's file is emptied first, which is one record, and that made durable.
+ * Emptied first, which is one record, and that made durable. A name of several records may lie in two sectors: removed by halves, it is a short one without a
+ * counter, and the UKI behind it would be the newest good version. And a name that comes back, its removal lost, would name clusters that another file
+ * has by then: whoever removes it again would free that one's.
  */
 async function discard(esp: Esp, path: string, sizeBytes: number): Promise<void> {
-  if (sizeBytes > 0 && path.toLowerCase().startsWith(`${LINUX.toLowerCase()}/`)) {
+  if (sizeBytes > 0) {
     await esp.write(path, new Uint8Array(0));
     await esp.syncFile(path);
   }
