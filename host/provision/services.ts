@@ -40,6 +40,19 @@ export async function prepareServices(
   return { services: result.services, verdicts: [...faults, ...outcomes], changed };
 }
 
+/** Faults and warnings alone: nothing is fetched, nothing written. */
+export async function serviceFaults(
+  system: System,
+  policy: ProvisioningPolicy,
+  { source }: Found,
+  { config }: Reading,
+): Promise<readonly Diagnostic[]> {
+  if (config.services.length === 0) return [];
+  const rights = policy.sources[source] ?? [];
+  const request = { kind: 'check', rights, network: 'no', inUse: [] } as const;
+  return (await runServices(system, config.services, request)).diagnostics;
+}
+
 /** What slipd lays over the signed description now. */
 export function runningMachine(system: System): ProvisionedMachine | undefined {
   const text = system.readText(PATHS.machine);

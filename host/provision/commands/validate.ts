@@ -4,6 +4,7 @@ import type { ProvisioningPolicy } from '../../../spec/provisioning.ts';
 import type { System } from '../../../system/system.ts';
 import { planFound } from '../configure.ts';
 import { readFound } from '../read.ts';
+import { serviceFaults } from '../services.ts';
 import { readAdopted, readRecord } from '../store/adopted.ts';
 import { fromHex, operatorFound, readInput } from './input.ts';
 import { fail, print, type OutputFormat } from './output.ts';
@@ -19,12 +20,13 @@ export async function validate(
   const reading = await readFound(system, found, 'fetch');
   const { verdicts } = await planFound(system, policy, found, reading);
   const refusals = verdicts.filter(({ state }) => state === 'refused' || state === 'failed');
-  const errors = reading.diagnostics.filter(({ severity }) => severity === 'error');
+  const diagnostics = [...reading.diagnostics, ...(await serviceFaults(system, policy, found, reading))];
+  const errors = diagnostics.filter(({ severity }) => severity === 'error');
   if (format === 'json')
-    print(system, JSON.stringify({ diagnostics: reading.diagnostics.map(plain), verdicts }));
+    print(system, JSON.stringify({ diagnostics: diagnostics.map(plain), verdicts }));
   else {
     // The caller wrote it: source lines are shown.
-    for (const diagnostic of reading.diagnostics) print(system, formatDiagnostic(diagnostic));
+    for (const diagnostic of diagnostics) print(system, formatDiagnostic(diagnostic));
     for (const { key, at, state, reason } of refusals)
       print(system, `${at.part}:${at.line}: ${key}: ${state}: ${reason ?? ''}`);
     if (errors.length + refusals.length === 0) print(system, 'the configuration is well');
