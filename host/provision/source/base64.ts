@@ -1,6 +1,9 @@
 /** Base64 (RFC 4648), for a runtime without atob. */
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+/** By character code. */
+const VALUES = new Uint8Array(128);
+for (let value = 0; value < ALPHABET.length; value++) VALUES[ALPHABET.charCodeAt(value)] = value;
 const WELL_FORMED = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
 
 /** `undefined` when it is none. Blanks and line ends do not count. */
@@ -12,8 +15,8 @@ export function decodeBase64(text: string): Uint8Array | undefined {
   let bits = 0;
   let held = 0;
   let at = 0;
-  for (const digit of digits) {
-    held = ((held << 6) | ALPHABET.indexOf(digit)) & 0xffff;
+  for (let index = 0; index < digits.length; index++) {
+    held = ((held << 6) | VALUES[digits.charCodeAt(index)]!) & 0xffff;
     bits += 6;
     if (bits < 8) continue;
     bits -= 8;

@@ -12,11 +12,16 @@ const IPV4 = 'http://169.254.169.254';
 const IPV6 = 'fe80::a9fe:a9fe';
 const FOLDER = '/openstack/latest';
 const CARDS = '/sys/class/net';
+/** What can stand in an address. */
+const CARD = /^[A-Za-z0-9._-]+$/;
 
 export async function fetchOpenstack(system: System, http: HttpClient): Promise<Found> {
   const links = system
     .list(CARDS)
-    .filter((card) => card !== 'lo' && system.readText(`${CARDS}/${card}/carrier`)?.trim() === '1')
+    .filter(
+      (card) =>
+        CARD.test(card) && card !== 'lo' && system.readText(`${CARDS}/${card}/carrier`)?.trim() === '1',
+    )
     .map((card) => `http://[${IPV6}%${card}]`);
   const { base, answer } = await firstToAnswer(http, [IPV4, ...links], (one) => ({
     method: 'GET',

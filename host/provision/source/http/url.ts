@@ -14,7 +14,7 @@ export interface Address {
 
 // No blanks, quotes, control characters, user names: these end up in argument vectors and request lines.
 const URL =
-  /^(https?):\/\/([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\])(?::(\d{1,5}))?(\/[\x21\x23-\x5b\x5d-\x7e]*)?$/;
+  /^(https?):\/\/([A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\])(?::(\d{1,5}))?(\/[\x21\x23-\x5b\x5d-\x7e]*)?$/;
 
 /** Throws `http.url`. */
 export function parseUrl(url: string): Address {

@@ -19,8 +19,8 @@ const OWN_DISK = '/run/slipway/boot/disk';
 /** In memory, made of other devices, or so slow to ask that it would be felt. */
 const NOT_LOOKED_AT = /^(?:loop|ram|zram|dm-|md|fd|nbd|mtdblock|pmem)/;
 const SECTOR_BYTES = 512;
-/** In this order: a disc may hold both of the first two. */
-const FILE_SYSTEMS = [openIso9660, openUdf, openFat];
+/** In this order: a disc may hold both of the first two, and then only UDF has the names as they were. */
+const FILE_SYSTEMS = [openUdf, openIso9660, openFat];
 
 /**
  * Calls back with each medium until the answer is not `undefined`. A medium can be read during the call only. One that cannot be opened (a drive

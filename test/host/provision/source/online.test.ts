@@ -1,5 +1,7 @@
 /** The machine's own interpreter, curl and busybox, against services that behave like the real ones, on the real addresses. */
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { findOffline } from '../../../../host/provision/source/find-offline.ts';
 import type { HttpProgram } from '../../../../host/provision/source/http/exchange.ts';
 import type { DatasourceName, ProvisioningPolicy } from '../../../../spec/provisioning.ts';
 import { DATASOURCES } from '../../../../spec/provisioning.ts';
@@ -14,6 +16,7 @@ import {
   type NetworkOptions,
   type Programs,
 } from './link-local.ts';
+import { makeDisc } from './seed-images.ts';
 import { KEY, USER_DATA } from './services/platforms.ts';
 
 const directory = scratchDirectory();
@@ -225,6 +228,31 @@ describe.skipIf(!canMakeNetworks())('in a network of its own', () => {
       });
     });
 
+    test('Azure’s custom data, on its disc, goes before the user data', async () => {
+      const data = Buffer.from('#cloud-config\nhostname: custom\n').toString('base64');
+      const xml = `<?xml version="1.0" encoding="utf-8"?><Environment xmlns="http://schemas.dmtf.org/ovf/environment/1"
+ xmlns:wa="http://schemas.microsoft.com/windowsazure"><wa:ProvisioningSection><wa:Version>1.0</wa:Version>
+<LinuxProvisioningConfigurationSet xmlns="http://schemas.microsoft.com/windowsazure"><HostName>vm</HostName><UserName>a</UserName>
+<UserPassword>secret-word</UserPassword><CustomData>${data}</CustomData></LinuxProvisioningConfigurationSet></wa:ProvisioningSection></Environment>`;
+      const disc = makeDisc(
+        join(directory, `azure-${kind}.iso`),
+        'rd_rdfe_stable',
+        { 'ovf-env.xml': xml },
+        'genisoimage -udf',
+      );
+      const { result } = await find(kind, {
+        platform: 'azure',
+        scenario: 'azure',
+        prepare: (one) => one.disk('sr0', disc),
+      });
+      expect(result).toMatchObject({
+        source: 'azure',
+        userData: '#cloud-config\nhostname: custom\n',
+        notes: [],
+      });
+      expect(JSON.stringify(result)).not.toContain('secret-word');
+    });
+
     test('Azure hears that the machine is ready', async () => {
       const { result } = await find(kind, { platform: 'azure', scenario: 'azure', what: 'report' });
       expect(result).toBe('reported');
@@ -333,6 +361,26 @@ describe.skipIf(!canMakeNetworks())('in a network of its own', () => {
     const task = { what: 'needs-network', policy: POLICY, budgetMs: 1, program: http.curl };
     const said = await network?.run([...programs.find, machine.root, JSON.stringify(task)]);
     expect(JSON.parse(said ?? '')).toMatchObject({ result: false });
+  });
+
+  test('the machine’s interpreter finds the same offline as Node does', async () => {
+    const files = {
+      'user-data': USER_DATA,
+      'meta-data': `instance-id: i1\npublic-keys: ['${KEY}']\n`,
+      'network-config': 'version: 2\n',
+    };
+    const disc = makeDisc(join(directory, 'offline.iso'), 'cidata', files);
+    const { result } = await find('nc', {
+      scenario: 'ec2',
+      what: 'offline',
+      prepare: (one) => one.disk('sr0', disc),
+    });
+    const onNode = await findOffline(machine.system, POLICY);
+    const asText = JSON.stringify(onNode, (_key, value: unknown) =>
+      value instanceof Uint8Array ? Buffer.from(value).toString() : value,
+    );
+    expect(JSON.stringify(result)).toBe(asText);
+    expect(result).toMatchObject({ source: 'nocloud', instanceId: 'i1', userData: USER_DATA });
   });
 
   test('an address with TLS needs curl', async () => {
