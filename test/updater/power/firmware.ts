@@ -107,7 +107,7 @@ export function loaderState(world: World, path: string): string {
   const [directory, name] = [path.replace(/\/[^/]*$/, ''), path.replace(/^.*\//, '').toLowerCase()];
   const file = fat.list(directory)?.find((entry) => entry.name.toLowerCase() === name);
   const bytes = file === undefined ? undefined : fat.content(file);
-  if (bytes === undefined) return 'unreadable';
+  if (bytes === undefined || bytes.length === 0) return 'unreadable';
   return LOADER_VERSIONS.find((version) => bytes.equals(loaderContent(version))) ?? 'garbage';
 }
 

@@ -39,7 +39,12 @@ export interface LoaderWrite {
 export const LOADER_STEPS: readonly Step<LoaderWrite>[] = [
   {
     label: 'loader.write',
-    run: async ({ esp, bytes, copies }) => {
+    run: async ({ esp, path, bytes, copies }) => {
+      // Of a rename that was cut: its content is given up already, and could become another file's. It has to go before something is written.
+      if ((await esp.digest(path)) === undefined) {
+        await esp.write(path, new Uint8Array(0));
+        await esp.syncFile(path);
+      }
       // Of an update that was cut behind its rename, this may be a second name of one of them.
       await vacate(esp, NEW_LOADER, copies);
       await esp.makeDirectory(OWN);
