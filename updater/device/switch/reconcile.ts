@@ -135,8 +135,11 @@ export function afterBoot(
     failed: old.failed.map((failed) => (isSame(failed, id) ? failed : { ...failed, returned: true })),
     attempt: old.attempt !== null && isSame(old.attempt, id) ? null : old.attempt,
   };
-  // Also where confirming was cut behind its rename.
-  if (!running.trial) record = committed(record, running, nowSeconds);
+  // Also where confirming was cut behind its rename. Not where the boot loader could not count (its new name was taken): the next start does.
+  const onTrial = record.trial !== null && isSame(record.trial, id);
+  const own = entries.filter(({ version }) => version === running.version);
+  const counted = own.length > 0 && own.every(({ tries }) => tries !== undefined);
+  if (!running.trial && !(onTrial && counted)) record = committed(record, running, nowSeconds);
   if (record.trial !== null && !isSame(record.trial, id)) record = afterTrial(record, facts, entries, newUki);
   if (facts.fallbackFrom !== undefined && facts.fallbackFrom !== running.version)
     record = afterFallback(record, old, facts, facts.fallbackFrom);

@@ -48,3 +48,29 @@ test('somebody else’s file with a short name is left alone', async () => {
   await reconcile(disk, FACTS);
   expect(disk.names()).toContain('SOMEBO~1.EFI');
 });
+
+test('both names of a version on trial, and a start that was not counted: it is not taken for a good one', async () => {
+  const disk = machineOn('1.0.0');
+  for (const name of ['minimal_1.1.0+3.efi', 'minimal_1.1.0+2-1.efi'])
+    disk.files.set(`EFI/Linux/${name}`, Buffer.from(ukiOf('1.1.0')));
+  const id = { version: '1.1.0', rootHash: rootHashOf('1.1.0') };
+  const before = { version: '1.0.0', rootHash: rootHashOf('1.0.0') };
+  await changeRecord(disk, (record) => ({
+    ...record,
+    committed: { ...before, at: 1, signer: null },
+    trial: {
+      ...id,
+      slot: 'b',
+      previous: { ...before, slot: 'a' },
+      switchedAt: 1,
+      network: { interfaces: [] },
+      stateVersion: 1,
+      signer: { leaf: 'aa'.repeat(32), leafTbs: 'bb'.repeat(32), issuer: 'cc'.repeat(32) },
+      pending: [],
+    },
+  }));
+  await reconcile(disk, FACTS);
+  expect(disk.remembered()).toMatchObject({ committed: before, trial: id });
+  // One name is left: the next start is counted.
+  expect(disk.names().filter((name) => name.includes('1.1.0'))).toHaveLength(1);
+});
