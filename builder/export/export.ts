@@ -28,10 +28,11 @@ export async function exportImage(
   const source = await openExportSource(path);
   const directory = output ?? source.directory;
   await mkdir(directory, { recursive: true });
+  const context = { keys, note: (text: string) => progress.note(text) };
   const files: ExportedFile[] = [];
   for (const format of new Set(formats)) {
     const outputs = outputsOf(format, source.base, directory);
-    await progress.step(format, () => FORMATS[format].write(source, outputs, keys));
+    await progress.step(format, () => FORMATS[format].write(source, outputs, context));
     for (const each of outputs) files.push({ format, path: each, sizeBytes: (await stat(each)).size });
   }
   return files;

@@ -2,7 +2,6 @@
 import { join, resolve } from 'node:path';
 import { SlipwayError } from '../../spec/error.ts';
 import { derivedUuid } from '../gpt/guid.ts';
-import type { Keys } from '../keys/load.ts';
 import { grownDisk } from './grown-disk.ts';
 import { gzipStream } from './gzip.ts';
 import { writeIso } from './iso/iso.ts';
@@ -11,7 +10,7 @@ import { writeOciArchive } from './oci.ts';
 import { writeOutput } from './output.ts';
 import { writeOva } from './ova.ts';
 import { writeQcow2 } from './qcow2.ts';
-import { requireBuild, type ExportSource } from './source.ts';
+import { requireBuild, type ExportContext, type ExportSource } from './source.ts';
 import { writeSparseTar } from './sparse-tar.ts';
 import { writeVhd } from './vhd.ts';
 import { writeVmdk } from './vmdk.ts';
@@ -22,11 +21,7 @@ export interface ExportFormat {
   /** Behind the source's base name. */
   readonly suffixes: readonly string[];
   /** Writes the files (absolute paths, in the order of `suffixes`); the same source gives the same bytes. */
-  readonly write: (
-    source: ExportSource,
-    outputs: readonly string[],
-    keys: () => Promise<Keys>,
-  ) => Promise<void>;
+  readonly write: (source: ExportSource, outputs: readonly string[], context: ExportContext) => Promise<void>;
 }
 
 const GIB = 1024 ** 3;
@@ -85,12 +80,12 @@ export function outputsOf(format: FormatName, base: string, directory: string): 
 function disk(
   description: string,
   suffix: string,
-  write: (source: ExportSource, output: string, keys: () => Promise<Keys>) => Promise<void>,
+  write: (source: ExportSource, output: string, context: ExportContext) => Promise<void>,
 ): ExportFormat {
   return {
     description,
     suffixes: [suffix],
-    write: async (source, [output = ''], keys) => write(source, output, keys),
+    write: async (source, [output = ''], context) => write(source, output, context),
   };
 }
 

@@ -2,11 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { removeSignatures, signPe } from '../authenticode/sign.ts';
-import type { Keys } from '../keys/load.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { liveInitrd, liveUki, readUki, signerOf, type LiveBoot } from './live/uki.ts';
 import { writeOutput } from './output.ts';
-import { requireBuild, type BuildParts, type ExportSource } from './source.ts';
+import { requireBuild, type BuildParts, type ExportContext, type ExportSource } from './source.ts';
 
 /** What `write` makes, in this order. */
 export const NETBOOT_SUFFIXES = [
@@ -20,7 +19,7 @@ export const NETBOOT_SUFFIXES = [
 export async function writeNetboot(
   source: ExportSource,
   outputs: readonly string[],
-  keys: () => Promise<Keys>,
+  { keys }: ExportContext,
 ): Promise<void> {
   const build = requireBuild(source, 'netboot');
   const [ukiPath = '', kernelPath = '', initrdPath = '', scriptPath = ''] = outputs;

@@ -5,6 +5,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { SlipwayError } from '../../spec/error.ts';
 import type { Architecture } from '../../spec/image.ts';
+import type { Keys } from '../keys/load.ts';
 import { LockedPackageSchema } from '../lock/lock-file.ts';
 import { openToolbox, type Toolbox } from '../tools/toolbox.ts';
 import { readTable } from './grown-disk.ts';
@@ -36,6 +37,12 @@ export interface BuildParts {
   readonly uki: string;
   readonly root: string;
   readonly verity: string;
+}
+
+export interface ExportContext {
+  readonly keys: () => Promise<Keys>;
+  /** Tells what is worth knowing of what was made. */
+  readonly note: (text: string) => void;
 }
 
 const Manifest = z.object({

@@ -8,11 +8,10 @@ import { BLOCK_BYTES, RESERVED_TYPE_GUID } from '../../../spec/layout.ts';
 import { temporaryName } from '../../cache/directory.ts';
 import { derivedUuid } from '../../gpt/guid.ts';
 import { encodeGpt } from '../../gpt/table.ts';
-import type { Keys } from '../../keys/load.ts';
 import { espTar } from '../live/esp-files.ts';
 import { liveInitrd, liveUki, readUki } from '../live/uki.ts';
 import { writeOutput, type OutputFile } from '../output.ts';
-import { requireBuild, type ExportSource } from '../source.ts';
+import { requireBuild, type ExportContext, type ExportSource } from '../source.ts';
 import { makeBootImage } from './boot-image.ts';
 import { isoHead, ISO_HEAD_BYTES, type IsoFile } from './iso9660.ts';
 
@@ -24,7 +23,7 @@ const BACKUP_BYTES = MIB;
 export async function writeIso(
   source: ExportSource,
   output: string,
-  keys: () => Promise<Keys>,
+  { keys, note }: ExportContext,
 ): Promise<void> {
   const build = requireBuild(source, 'iso');
   const esp = await espTar(source);
@@ -39,6 +38,10 @@ export async function writeIso(
   const espFiles = place('ESP.TAR', esp.length);
 
   const parts = await readUki(build);
+  if (!parts.initrd.some(({ path }) => path.endsWith('/usb-storage.ko')))
+    note(
+      'iso: this image’s kernel has no drivers for USB: a CD or a virtual disk, but no stick (kernel: { flavour: full })',
+    );
   // Whole blocks: the sectors of a CD have 2048 bytes.
   const sectors = ({ offset, sizeBytes }: IsoFile): string =>
     `${offset / 512} ${Math.ceil(sizeBytes / BLOCK_BYTES) * (BLOCK_BYTES / 512)}`;
