@@ -17,6 +17,8 @@ export interface Acquired {
   readonly adopted: Found | undefined;
   /** Why the source could not be read. */
   readonly fault: string | undefined;
+  /** Digest of a new configuration that has faults; the adopted one stands in its place. */
+  readonly rejected?: string;
   /** Somebody asked for it: also what was done before is done. */
   readonly again?: true;
 }

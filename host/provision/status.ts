@@ -17,11 +17,16 @@ export const NO_CONFIGURATION: ConfigStatus = {
   revertsAt: null,
 };
 
-/** Writes the status, and the gate with it. `loud`: on the console too, where something failed. */
-export function publishStatus(system: System, status: ConfigStatus, loud: 'loud' | 'quiet'): void {
+/** Writes the status, and the gate with it. `loud`: on the console too, where something failed. `gate`: `shut` where a failure is the version's own. */
+export function publishStatus(
+  system: System,
+  status: ConfigStatus,
+  loud: 'loud' | 'quiet',
+  gate: 'shut' | 'open' = 'shut',
+): void {
   makeRuntimeDirectory(system);
   system.writeText(PATHS.status, `${JSON.stringify(status)}\n`, 0o600);
-  const problem = problemOf(status);
+  const problem = gate === 'open' ? undefined : problemOf(status);
   if (problem === undefined) system.remove(PATHS.problem);
   else system.writeText(PATHS.problem, `${problem}\n`, 0o600);
   const text = banner(status);
