@@ -22,8 +22,7 @@ export async function validate(
   const refusals = verdicts.filter(({ state }) => state === 'refused' || state === 'failed');
   const diagnostics = [...reading.diagnostics, ...(await serviceFaults(system, policy, found, reading))];
   const errors = diagnostics.filter(({ severity }) => severity === 'error');
-  if (format === 'json')
-    print(system, JSON.stringify({ diagnostics: diagnostics.map(plain), verdicts }));
+  if (format === 'json') print(system, JSON.stringify({ diagnostics: diagnostics.map(plain), verdicts }));
   else {
     // The caller wrote it: source lines are shown.
     for (const diagnostic of diagnostics) print(system, formatDiagnostic(diagnostic));

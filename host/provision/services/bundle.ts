@@ -66,8 +66,10 @@ export async function writeBundle(
     const sizeBytes = system.status(identity)?.sizeBytes ?? 0;
     const digest = await digestOf(system, { path: identity, offset: 0, sizeBytes });
     const final = `${paths.bundles}/${name}/${digest.slice('sha256:'.length, 'sha256:'.length + 32)}`;
-    // Whoever can write there can do worse; but what was cut off, or is not ours, is made anew.
-    if (system.readText(`${final}/config.json`) !== text) {
+    // Made anew where it is not what it should be: it was cut off, or the state partition is not ours alone.
+    const whole =
+      system.readText(`${final}/config.json`) === text && system.readLink(`${final}/rootfs`) === root;
+    if (!whole) {
       await writeParts(system, `${work}/bundle`, {
         text,
         root,

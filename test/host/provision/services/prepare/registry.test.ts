@@ -160,7 +160,9 @@ describe.skipIf(!isRoot)('a registry that fails', () => {
     ];
     const known = blobs(image);
     const layer = digest(image.layers[0]?.blob ?? Buffer.of());
-    const wrong = Buffer.from(image.layers[0]?.blob ?? []).map((byte, at) => (at % 50 === 40 ? byte ^ 1 : byte));
+    const wrong = Buffer.from(
+      (image.layers[0]?.blob ?? Buffer.of()).map((byte, at) => (at % 50 === 40 ? byte ^ 1 : byte)),
+    );
     const answers: readonly ((url: string) => Buffer | undefined)[] = [
       (url) => (url.includes('/manifests/') ? other.manifest : known.get(wanted(url))),
       (url) => (wanted(url) === layer ? wrong : known.get(wanted(url))),
