@@ -111,6 +111,7 @@ async function scenario(
   const enter = resolve('test/system-containers/enter-network.sh');
   const { stdout, stderr } = await execa('unshare', ['-mnpf', '--kill-child', 'sh', enter, root], {
     reject: false,
+    stripFinalNewline: false,
     timeout: 200_000,
     stdin: 'ignore',
   });
@@ -157,7 +158,7 @@ show macs 'cat /sys/class/net/eth0/address /sys/class/net/eth1/address'
 show bridge 'ls /sys/class/net/br0/brif; cat /sys/class/net/br0/bridge/forward_delay /sys/class/net/br0/bridge/stp_state'
 show resolv cat /run/etc/resolv.conf
 show health '/usr/lib/slipway/network-healthy; echo $?'
-stop; start
+stop; rm $state/problems; start
 until_true '[ -s $state/problems ]'
 sleep 1
 show again 'ip -4 address; cat $state/problems'
@@ -257,7 +258,7 @@ show problems cat $state/problems
 stop`,
     );
     expect(found['addresses']).toMatch(/192\.0\.2\.2\/24 .*eth0[^]*10\.9\.0\.50\/24 .*eth1/);
-    expect(found['problems']).toBe('br0:5: there is another interface called br0\n');
+    expect(found['problems']).toBe('br0:6: there is another interface called br0\n');
   });
 
   test('a card that comes late is configured when it comes', async () => {

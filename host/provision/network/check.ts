@@ -1,6 +1,6 @@
 /** What only shows between the links: names that nothing bears, a port with two masters, circles. Puts them in the order of making. */
 import type { Position } from '../../../spec/located.ts';
-import type { LinkBase, NetworkConfig, NetworkLink } from './config.ts';
+import { INTERFACE_NAME, type LinkBase, type NetworkConfig, type NetworkLink } from './config.ts';
 import { newLink, type Draft, type LinkDraft } from './draft.ts';
 import { fault, type Reader } from './reader.ts';
 
@@ -89,7 +89,7 @@ function implied(
   at: Position,
   links: Map<string, LinkDraft>,
 ): LinkDraft | undefined {
-  if (version === 2 || !/^[A-Za-z0-9_][A-Za-z0-9._-]{0,14}$/.test(id)) return undefined;
+  if (version === 2 || !INTERFACE_NAME.test(id)) return undefined;
   const link = newLink(reader, id, 'ethernet', at);
   link.match.name = id;
   links.set(id, link);
@@ -142,9 +142,10 @@ function inOrder(reader: Reader, links: ReadonlyMap<string, LinkDraft>): LinkDra
       return visit(below);
     };
     link.ports = link.ports.filter(({ id, at }) => stands(id, at));
+    const stood = link.link !== undefined && stands(link.link.id, link.link.at);
     const isMade =
-      link.kind !== 'vlan' ||
-      (link.vlanId !== undefined && link.link !== undefined && stands(link.link.id, link.link.at));
+      link.kind === 'ethernet' ||
+      (INTERFACE_NAME.test(link.id) && (link.kind !== 'vlan' || (link.vlanId !== undefined && stood)));
     state.set(link.id, isMade ? 'made' : 'impossible');
     if (isMade) ordered.push(link);
     return isMade;

@@ -3,6 +3,7 @@ import type { Diagnostic } from '../../../spec/diagnostic.ts';
 import type { Located, LocatedMap } from '../../../spec/located.ts';
 import { parseYaml } from '../../../spec/yaml.ts';
 import { decodeUtf8 } from '../../../system/utf8.ts';
+import { DOCUMENT_LIMITS } from '../document/limits.ts';
 import type { NetworkConfig } from './config.ts';
 import { checkLinks } from './check.ts';
 import { fault, mapOf, readKeys, type KeyReader, type Reader } from './reader.ts';
@@ -26,7 +27,7 @@ export function readNetworkConfig(bytes: Uint8Array, file: string): NetworkReadi
   const text = decodeUtf8(bytes);
   // What NoCloud servers give for "none".
   if (isBlank(text)) return { diagnostics: [] };
-  const { root, diagnostics } = parseYaml(file, file, text);
+  const { root, diagnostics } = parseYaml(file, file, text, { lexemes: DOCUMENT_LIMITS.lexemes });
   const reader: Reader = {
     diagnostics: [...diagnostics],
     errors: diagnostics.filter(({ severity }) => severity === 'error').length,

@@ -83,7 +83,8 @@ function readEthernet(reader: Reader, link: LinkDraft, node: Located, keyAt: Pos
       link.setName = undefined;
     }
     checkName(reader, link, keyAt);
-    link.match.name = link.id;
+    // One that cannot be a name fits no card.
+    link.match.name = INTERFACE_NAME.test(link.id) ? link.id : '';
   }
 }
 

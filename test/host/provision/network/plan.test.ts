@@ -145,3 +145,18 @@ describe('what will not work here is told with its line', () => {
     ]);
   });
 });
+
+it('nothing of a document becomes more than a word of the plan', () => {
+  const text = `
+version: 2
+ethernets: {'two words': {dhcp4: true}, '$(reboot)': {match: {macaddress: '52:54:00:00:00:01'}}}
+bonds: {'a b': {interfaces: ['$(reboot)']}}
+bridges: {'x;y': {}}
+vlans: {'../v': {id: 1, link: '$(reboot)'}}`;
+  expect(plan(text).lines).toEqual([
+    'card 0 required __reboot_:3 52:54:00:00:00:01 - - -',
+    'card 1 required two_words:3 - - / -',
+    'do 1 ip link set @ up',
+    'dhcp 1 v4',
+  ]);
+});
