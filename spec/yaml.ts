@@ -5,6 +5,7 @@ import {
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   Parser,
   type CST,
@@ -57,6 +58,8 @@ const MERGE_TAGS: Readonly<Record<string, MergeTag>> = { '!reset': 'reset', '!ov
 export interface YamlOptions {
   /** `!!binary` is heard: its text stays as written. */
   readonly binary?: true;
+  /** How many words and marks it may hold: what bounds the memory of a machine that reads it. */
+  readonly lexemes?: number;
   /** What to say of a file without any value. */
   readonly emptyHint?: string;
 }
@@ -81,13 +84,18 @@ export function parseYaml(
   if (text.length > YAML_LIMITS.fileBytes) return refuse('the file is larger than 256 KiB');
 
   const lineCounter = new LineCounter();
-  const tokens = [...new Parser(lineCounter.addNewLine).parse(text)];
+  const tokens = parseTokens(text, lineCounter, options.lexemes ?? Infinity);
+  if (tokens === undefined)
+    return refuse('the file holds too many values', 'long content after `|` counts as one value');
   const directive = tokens.find(({ type }) => type === 'directive');
   if (directive !== undefined) {
     // `%YAML 1.1` would give the values below another meaning.
     const line = text.slice(0, directive.offset).split('\n').length;
     const message = 'a line that begins with % is a directive of YAML, which is not supported: remove it';
-    return { source, diagnostics: [faultAt({ source, line, column: 1, length: 1 }, 'yaml.directive', message)] };
+    return {
+      source,
+      diagnostics: [faultAt({ source, line, column: 1, length: 1 }, 'yaml.directive', message)],
+    };
   }
   // The composer recurses, the parser does not: so the nesting is known before anything recurses.
   if (nestsDeeper(tokens, YAML_LIMITS.depth)) return refuse('the file is nested too deeply');
@@ -146,6 +154,21 @@ export function parseYaml(
   // A key that stands twice leaves the rest readable; anything else makes what follows guesswork.
   const readable = diagnostics.every(({ code }) => code === 'yaml.duplicate-key');
   return readable ? { source, root, diagnostics } : { source, diagnostics };
+}
+
+/** As `Parser.parse` does, but stops before a long file has become many objects. */
+function parseTokens(text: string, lines: LineCounter, limit: number): CST.Token[] | undefined {
+  const parser = new Parser(lines.addNewLine);
+  const tokens: CST.Token[] = [];
+  let count = 0;
+  lines.addNewLine(0);
+  for (const lexeme of new Lexer().lex(text)) {
+    count += 1;
+    if (count > limit) return undefined;
+    tokens.push(...parser.next(lexeme));
+  }
+  tokens.push(...parser.end());
+  return tokens;
 }
 
 function convert(node: Node | null, c: Converter, depth: number): Located {

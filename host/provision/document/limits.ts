@@ -2,6 +2,8 @@
 export const DOCUMENT_LIMITS = {
   /** Of one document, unpacked. */
   bytes: 1024 * 1024,
+  /** Words and marks of one document's YAML: each costs up to a kilobyte while it is read. */
+  lexemes: 20_000,
   /** Of all that gzip packed, unpacked. */
   unpackedBytes: 4 * 1024 * 1024,
   /** Documents within documents, and how deep. */

@@ -78,20 +78,21 @@ export function decodeBody(message: Message): Uint8Array | undefined {
 function decodeQuotedPrintable(text: string): Uint8Array | undefined {
   const trimmed = text.split('\n').map((line) => line.trimEnd());
   const joined = trimmed.join('\n').replaceAll('=\n', '');
-  const bytes: number[] = [];
   const whole = encodeUtf8(joined);
+  let length = 0;
+  // In place: what is decoded is never longer.
   for (let index = 0; index < whole.length; index += 1) {
-    const byte = whole[index] ?? 0;
-    if (byte !== 0x3d) {
-      bytes.push(byte);
-      continue;
+    let byte = whole[index] ?? 0;
+    if (byte === 0x3d) {
+      const digits = String.fromCharCode(whole[index + 1] ?? 0, whole[index + 2] ?? 0);
+      if (!/^[0-9A-Fa-f]{2}$/.test(digits)) return undefined;
+      byte = parseInt(digits, 16);
+      index += 2;
     }
-    const digits = String.fromCharCode(whole[index + 1] ?? 0, whole[index + 2] ?? 0);
-    if (!/^[0-9A-Fa-f]{2}$/.test(digits)) return undefined;
-    bytes.push(parseInt(digits, 16));
-    index += 2;
+    whole[length] = byte;
+    length += 1;
   }
-  return new Uint8Array(bytes);
+  return whole.subarray(0, length);
 }
 
 function parameter(header: string, name: string): string | undefined {

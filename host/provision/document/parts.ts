@@ -206,7 +206,10 @@ function noteHeaders(splitting: Splitting, source: SourceFile, headers: Readonly
 
 /** `#cloud-config-archive`: a list of texts, and of mappings with `content` and `type`. */
 async function splitArchive(splitting: Splitting, source: SourceFile, given: Given): Promise<void> {
-  const parsed = parseYaml(given.name, given.name, source.lines.join('\n'), { binary: true });
+  const parsed = parseYaml(given.name, given.name, source.lines.join('\n'), {
+    binary: true,
+    lexemes: DOCUMENT_LIMITS.lexemes,
+  });
   splitting.diagnostics.push(...parsed.diagnostics);
   const root = parsed.root;
   if (root?.kind !== 'list') {

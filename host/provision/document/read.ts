@@ -15,7 +15,7 @@ import {
 import { asBytes, type Packed } from '../keys/content.ts';
 import type { Draft, Key } from '../keys/key.ts';
 import { FOREIGN_KEYS, REJECTED_KEYS } from '../keys/rejected.ts';
-import { fault, type Reader } from '../keys/reader.ts';
+import { FAULT_LIMIT, startReader } from '../keys/reader.ts';
 import { isNothing, truth } from '../keys/shape.ts';
 import { keyNamed, KEYS } from '../keys/table.ts';
 import { DOCUMENT_LIMITS } from './limits.ts';
@@ -97,7 +97,10 @@ async function partsOf(bytes: Uint8Array | undefined, name: string, context: Con
 /** A `#cloud-config` as a tree; none when it is empty, or faulty as a whole. */
 function parsePart(part: Part, splitting: Splitting): Document[] {
   if (part.kind !== 'cloud-config' || isBlank(part.text)) return [];
-  const parsed = parseYaml(part.name, part.name, part.text, { binary: true });
+  const parsed = parseYaml(part.name, part.name, part.text, {
+    binary: true,
+    lexemes: DOCUMENT_LIMITS.lexemes,
+  });
   const found = parsed.diagnostics.map(withoutValues);
   splitting.diagnostics.push(...found);
   const failed = (line: number, reason: string): Document[] => {
@@ -169,12 +172,23 @@ function readKeys(
   let merged: LocatedMap | undefined;
   for (const { root } of documents) {
     const own = new Map<string, LocatedEntry>();
+    let unknown = 0;
     for (const [name, entry] of root.entries) {
       const key = keyNamed(name);
-      if (key === undefined) unknownKey(name, entry, diagnostics, keys);
-      else if (own.has(key.name)) {
-        const reader: Reader = { diagnostics, keys, path: [name], secret: false };
-        fault(reader, entry.keyAt, 'twice', `'${name}' and '${key.name}' are the same key`);
+      if (key === undefined) {
+        unknown += 1;
+        if (unknown <= FAULT_LIMIT) unknownKey(name, entry, diagnostics, keys);
+        else if (unknown === FAULT_LIMIT + 1) manyUnknownKeys(entry, diagnostics, keys);
+      } else if (own.has(key.name)) {
+        const reason = `'${name}' and '${key.name}' are the same key`;
+        diagnostics.push(faultAt(entry.keyAt, 'config.twice', reason));
+        keys.push({
+          key: name,
+          state: 'failed',
+          file: entry.keyAt.source.display,
+          line: entry.keyAt.line,
+          reason,
+        });
       } else {
         own.set(key.name, entry);
         known.push([key, entry]);
@@ -203,13 +217,7 @@ function readKey(
   diagnostics: Diagnostic[],
   keys: KeyStatus[],
 ): Outcome {
-  const reader: Reader = {
-    diagnostics: [],
-    keys: [],
-    path: [key.name],
-    secret: false,
-    ...(key.unquoted === true ? { unquoted: true } : {}),
-  };
+  const reader = startReader([key.name], key.unquoted === true);
   if (isNothing(entry.value) && key.bare !== true) {
     const message = `nothing stands after '${key.name}'`;
     diagnostics.push(faultAt(entry.keyAt, 'config.empty', message, undefined, 'warning'));
@@ -219,10 +227,10 @@ function readKey(
   key.read(value, reader, draft);
   diagnostics.push(...reader.diagnostics);
   keys.push(...reader.keys.filter((status) => status.key !== key.name));
-  const faults = reader.diagnostics.filter(({ severity }) => severity === 'error');
-  const [first] = faults;
+  const first = reader.diagnostics.find(({ severity }) => severity === 'error');
   if (first !== undefined) {
-    const more = faults.length === 1 ? '' : `, and ${faults.length - 1} more`;
+    const { errors } = reader.tally;
+    const more = errors === 1 ? '' : `, and ${errors - 1} more`;
     return { state: 'failed', reason: `line ${first.line}: ${first.message}${more}` };
   }
   const said = reader.keys.find((status) => status.key === key.name);
@@ -245,6 +253,18 @@ function unknownKey(
   diagnostics.push(faultAt(keyAt, code, message, hint));
   const reason = instead === undefined ? message : `${message}: ${instead}`;
   keys.push({ key: name, state: 'failed', file: keyAt.source.display, line: keyAt.line, reason });
+}
+
+function manyUnknownKeys({ keyAt }: LocatedEntry, diagnostics: Diagnostic[], keys: KeyStatus[]): void {
+  const message = 'there are more keys that nobody knows: this is something else than a #cloud-config';
+  diagnostics.push(faultAt(keyAt, 'config.unknown-key', message));
+  keys.push({
+    key: 'document',
+    state: 'failed',
+    file: keyAt.source.display,
+    line: keyAt.line,
+    reason: message,
+  });
 }
 
 /** Puts what gzip packed in the place of its stand-ins. */

@@ -3,6 +3,7 @@
  * cloud-init writes a placeholder; statements and filters are told off. Lines stay where they are.
  */
 import { faultAt, type Position, type SourceFile } from '../../../spec/located.ts';
+import { FAULT_LIMIT } from '../keys/reader.ts';
 import { refuse, type Splitting } from './splitting.ts';
 
 const PATH = /^[A-Za-z_][\w-]*(?:\.[A-Za-z0-9_-]+|\[(?:'[^']*'|"[^"]*"|\d+)\])*$/;
@@ -19,7 +20,8 @@ export function renderTemplate(splitting: Splitting, source: SourceFile): string
       length,
     });
     const fault = (place: Position, message: string, hint?: string): string => {
-      splitting.diagnostics.push(faultAt(place, 'document.template', message, hint));
+      if (splitting.diagnostics.length - before < FAULT_LIMIT)
+        splitting.diagnostics.push(faultAt(place, 'document.template', message, hint));
       return '';
     };
     const statement = /\{[%#]/.exec(line);
@@ -28,11 +30,12 @@ export function renderTemplate(splitting: Splitting, source: SourceFile): string
       fault(at(statement.index, 2), 'statements and comments of Jinja are not supported', hint);
       return line;
     }
-    return line.replace(/\{\{-?(.*?)-?\}\}/g, (whole: string, inside: string, offset: number) => {
-      const place = at(offset, whole.length);
-      const name = inside.trim();
-      if (!PATH.test(name))
-        return fault(place, `'${name}' is more than a name`, 'filters and expressions are not supported');
+    return replaced(line, (name, offset, length) => {
+      const place = at(offset, length);
+      if (name.length > 200 || !PATH.test(name)) {
+        const shown = name.length > 40 ? `${name.slice(0, 37)}...` : name;
+        return fault(place, `'${shown}' is more than a name`, 'filters and expressions are not supported');
+      }
       const { variables } = splitting.context;
       // Nobody knows the machine here: its form is all that can be checked.
       if (variables === undefined) return 'example';
@@ -53,6 +56,23 @@ export function renderTemplate(splitting: Splitting, source: SourceFile): string
   refuse(splitting, source, first.line, 'template', first.message, first.hint);
   splitting.diagnostics.splice(before, 1, ...faults);
   return undefined;
+}
+
+/** A line with all that stands between {{ and }} replaced; in one pass, however many are left open. */
+function replaced(line: string, replace: (name: string, offset: number, length: number) => string): string {
+  let text = '';
+  let done = 0;
+  for (let open = line.indexOf('{{'); open >= 0; open = line.indexOf('{{', done)) {
+    const close = line.indexOf('}}', open);
+    if (close < 0) break;
+    const name = line
+      .slice(open + 2, close)
+      .replace(/^-|-$/g, '')
+      .trim();
+    text += line.slice(done, open) + replace(name, open, close + 2 - open);
+    done = close + 2;
+  }
+  return text + line.slice(done);
 }
 
 /** `ds.meta_data.local_hostname` finds `local-hostname` too, as in cloud-init. */

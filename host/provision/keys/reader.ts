@@ -3,6 +3,9 @@ import type { Diagnostic } from '../../../spec/diagnostic.ts';
 import { faultAt, type Located, type Position } from '../../../spec/located.ts';
 import type { KeyStatus } from '../../../spec/provisioning.ts';
 
+/** More faults of one key, or unknown keys of one document, are only counted by who reads them. */
+export const FAULT_LIMIT = 50;
+
 export interface Reader {
   readonly diagnostics: Diagnostic[];
   /** Of sub-keys, and of keys that need no plan. */
@@ -13,6 +16,14 @@ export interface Reader {
   readonly secret: boolean;
   /** It may be shown where it stands, but no message repeats it: command lines hold tokens. */
   readonly unquoted?: true;
+  /** Of all errors, told or not. */
+  readonly tally: { errors: number };
+}
+
+/** For a key, or for a document. */
+export function startReader(path: readonly string[], unquoted = false): Reader {
+  const reader = { diagnostics: [], keys: [], path, secret: false, tally: { errors: 0 } };
+  return unquoted ? { ...reader, unquoted: true } : reader;
 }
 
 /** One level further in. */
@@ -22,19 +33,27 @@ export function within(reader: Reader, name: string, secret = false): Reader {
 
 /** An error at a node or a key. Under a secret neither the line nor what was found is shown. */
 export function fault(reader: Reader, at: Position, code: string, message: string, hint?: string): undefined {
-  reader.diagnostics.push(shown(reader, faultAt(at, `config.${code}`, message, hint)));
+  if (!isFull(reader)) reader.diagnostics.push(shown(reader, faultAt(at, `config.${code}`, message, hint)));
+  reader.tally.errors += 1;
   return undefined;
+}
+
+/** Enough is said: what more there is, is only counted. */
+export function isFull({ tally }: Reader): boolean {
+  return tally.errors >= FAULT_LIMIT;
 }
 
 /** What is accepted all the same. */
 export function warn(reader: Reader, at: Position, code: string, message: string, hint?: string): void {
-  reader.diagnostics.push(shown(reader, faultAt(at, `config.${code}`, message, hint, 'warning')));
+  if (reader.diagnostics.length < 2 * FAULT_LIMIT)
+    reader.diagnostics.push(shown(reader, faultAt(at, `config.${code}`, message, hint, 'warning')));
 }
 
 /** What the key or sub-key that is being read comes to without any plan. */
 export function remark(reader: Reader, at: Position, state: 'applied' | 'ignored', reason: string): void {
   const key = reader.path.join('.');
-  reader.keys.push({ key, state, file: at.source.display, line: at.line, reason });
+  if (reader.keys.length < 2 * FAULT_LIMIT)
+    reader.keys.push({ key, state, file: at.source.display, line: at.line, reason });
 }
 
 /** `expected a text, found the number 12`. */

@@ -7,7 +7,7 @@
 import type { Located, LocatedEntry, LocatedScalar } from '../../../spec/located.ts';
 import { nearest } from '../../../spec/suggest.ts';
 import { placeOf, type At, type Place } from '../config.ts';
-import { fault, mismatch, remark, warn, within, type Reader } from './reader.ts';
+import { fault, isFull, mismatch, remark, warn, within, type Reader } from './reader.ts';
 
 export interface Shape<T> {
   /** In words. */
@@ -125,7 +125,8 @@ export function oneOf<const T extends string | boolean>(values: readonly T[]): S
       const wanted = values
         .map((known) => (typeof known === 'string' ? `'${known}'` : String(known)))
         .join(', ');
-      const written = node.kind === 'scalar' ? nearest(node.text, values.map(String)) : undefined;
+      const written =
+        node.kind === 'scalar' && !isFull(reader) ? nearest(node.text, values.map(String)) : undefined;
       const hint = written === undefined ? undefined : `did you mean '${written}'?`;
       return mismatch(reader, node, values.length === 1 ? wanted : `one of ${wanted}`, hint);
     },
@@ -209,7 +210,7 @@ export function fields<M extends Members>(
     members,
     read: (node, reader) => {
       if (node.kind !== 'map') return mismatch(reader, node, 'a mapping (key: value)');
-      const before = errors(reader);
+      const before = reader.tally.errors;
       const values: Record<string, unknown> = { at: placeOf(node.at) };
       for (const [name, entry] of node.entries) {
         const known = memberOf(members, options.hyphens === true ? name.replaceAll('-', '_') : name);
@@ -229,7 +230,7 @@ export function fields<M extends Members>(
         if (required !== true || name in values) continue;
         fault(reader, node.at, 'missing', `'${name}' is missing in ${options.noun}`);
       }
-      const sound = errors(reader) === before || options.lenient === true;
+      const sound = reader.tally.errors === before || options.lenient === true;
       return sound ? (values as Values<M>) : undefined;
     },
   };
@@ -309,7 +310,7 @@ export function unknownKey(
   known: readonly string[],
   noun: string,
 ): void {
-  const meant = nearest(name, known);
+  const meant = isFull(reader) ? undefined : nearest(name, known);
   const hint = meant === undefined ? `known keys: ${known.join(', ')}` : `did you mean '${meant}'?`;
   fault(reader, entry.keyAt, 'unknown-key', `'${name}' is no key of ${noun}`, hint);
 }
@@ -318,10 +319,6 @@ export function unknownKey(
 function memberOf(members: Members, name: string): string | undefined {
   if (Object.hasOwn(members, name)) return name;
   return Object.keys(members).find((key) => members[key]?.aliases?.includes(name) === true);
-}
-
-function errors(reader: Reader): number {
-  return reader.diagnostics.filter(({ severity }) => severity === 'error').length;
 }
 
 function one<T>(value: T | undefined): readonly T[] | undefined {

@@ -38,7 +38,7 @@ test.each(CORPUS.filter((text) => !text.startsWith('#include')).map((text, index
 );
 
 test('deep nesting and exploding aliases are refused, quickly', async () => {
-  const started = Date.now();
+  const started = process.cpuUsage();
   const bomb = `#cloud-config\na: &a [x,x,x,x,x,x,x,x,x]\n${[...'bcdefghij']
     .map(
       (name, index) =>
@@ -56,5 +56,5 @@ test('deep nesting and exploding aliases are refused, quickly', async () => {
   expect(told(await read(`#cloud-config\nruncmd: [${'a,'.repeat(140_000)}]`))).toEqual([
     '1: the file is larger than 256 KiB',
   ]);
-  expect(Date.now() - started).toBeLessThan(10_000);
+  expect(process.cpuUsage(started).user).toBeLessThan(10_000_000);
 });
