@@ -1,6 +1,6 @@
 /** A machine that follows an honest repository, before each test; what is refused, and that honest answers are followed afterwards. */
 import { beforeEach, expect } from 'vitest';
-import type { rolloutBody} from '../../../../updater/repository/tuf/metadata.ts';
+import type { rolloutBody } from '../../../../updater/repository/tuf/metadata.ts';
 import { metaFile, snapshotBody } from '../../../../updater/repository/tuf/metadata.ts';
 import { scratchDirectory } from '../../../builder/scratch.ts';
 import { DAY_MS, EPOCH_MS, makeRepository, type TestRepository } from '../../tuf-repository.ts';
