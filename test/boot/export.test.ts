@@ -32,8 +32,13 @@ describe('a live machine', { timeout: LIMIT_MS }, () => {
     });
   });
 
-  test.runIf(FULL)('boots from the same file on a USB stick', async () => {
-    await boots({ name: 'export-usb', disk: await exported('iso'), diskBus: 'usb', medium: '/dev/sda' });
+  test.runIf(FULL)('boots from the same file on a disk', async () => {
+    await boots({ name: 'export-disk', disk: await exported('iso'), diskBus: 'ahci', medium: '/dev/sda' });
+  });
+
+  test.runIf(FULL)('boots from a USB stick, where the kernel has drivers for USB', async () => {
+    const disk = await exported('iso', 'images/metal.yaml');
+    await boots({ name: 'export-usb', disk, diskBus: 'usb', medium: '/dev/sda', memoryMiB: 1024 });
   });
 
   test.runIf(FULL)('boots over TFTP into memory', async () => {
@@ -82,9 +87,9 @@ async function boots(options: TestMachineOptions & { readonly medium: string }):
   });
 }
 
-/** The first file of a format, of the image that most boot tests boot. */
-async function exported(format: FormatName): Promise<string> {
-  const { disk } = await buildTestImage('images/minimal.yaml');
+/** The first file of a format; of the image that most boot tests boot, if no other is named. */
+async function exported(format: FormatName, image = 'images/minimal.yaml'): Promise<string> {
+  const { disk } = await buildTestImage(image);
   const [file] = (await exportImage(dirname(disk), [format], {
     keys: () => testKeys(),
     progress: { step: (_name, work) => work(), bytes: () => undefined, note: () => undefined },
