@@ -155,6 +155,7 @@ bridges: {'x;y': {}}
 vlans: {'../v': {id: 1, link: '$(reboot)'}}`;
   expect(plan(text).lines).toEqual([
     'card 0 required __reboot_:3 52:54:00:00:00:01 - - -',
+    'do 0 ip link set @ up',
     'card 1 required two_words:3 - - / -',
     'do 1 ip link set @ up',
     'dhcp 1 v4',
