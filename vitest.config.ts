@@ -25,6 +25,7 @@ const INTEGRATION = [
   'test/host/provision/apply/devices.test.ts',
   'test/host/provision/apply/power.test.ts',
   'test/host/provision/apply/script.test.ts',
+  'test/host/provision/plan/quickjs.test.ts',
   'test/host/slip/**/*.test.ts',
   'test/host/slipd/real.test.ts',
   'test/lab/machine.test.ts',

@@ -74,7 +74,8 @@ async function formatExt4(system: System, device: string, label: string | null):
     ends.read,
   );
   system.close(ends.read);
-  if ((await unpacked) !== 0 || copied.code !== 0) return `${device} cannot be written: ${copied.says}`;
+  if ((await unpacked) !== 0) return `${image} cannot be unpacked onto ${device}`;
+  if (copied.code !== 0) return `${device} cannot be written: ${copied.says}`;
   const first = firstBytes(system, image);
   if (first === undefined) return `${image} cannot be read`;
   const problem =
