@@ -37,9 +37,10 @@ const machinePrograms = [
   { install: 'host/install/main.ts' },
   { update: 'updater/device/main.ts', switch: 'updater/device/switch/main.ts' },
   { poll: 'updater/device/poll.ts' },
+  // Alone: what it loads is waited for at each boot.
+  { look: 'host/provision/look.ts' },
   {
     provision: 'host/provision/main.ts',
-    look: 'host/provision/look.ts',
     services: 'host/provision/services/main.ts',
   },
 ];
