@@ -41,18 +41,22 @@ export const absolutePath = text({
   check: (path) => (/^\/[^\u0000-\u001f]*$/.test(path) ? undefined : 'expected an absolute path'),
 });
 
-export const publicKey = text({
-  type: 'public key',
-  check: (line) =>
-    /(^|\s)((ssh|ecdsa|sk-ssh|sk-ecdsa)-[\w@.-]+|[\w@.-]*-cert-v01@openssh\.com) AAAA[0-9A-Za-z+/]+=*(\s|$)/.test(
-      line,
-    )
-      ? /[\r\n]/.test(line.trim())
-        ? 'one key holds no line break'
-        : undefined
-      : 'this is no public key of OpenSSH',
-  hint: "one line such as 'ssh-ed25519 AAAA... name'",
-});
+export const publicKey = convert(
+  text({
+    type: 'public key',
+    check: (line) =>
+      /(^|\s)((ssh|ecdsa|sk-ssh|sk-ecdsa)-[\w@.-]+|[\w@.-]*-cert-v01@openssh\.com) AAAA[0-9A-Za-z+/]+=*(\s|$)/.test(
+        line,
+      )
+        ? /[\r\n]/.test(line.trim())
+          ? 'one key holds no line break'
+          : undefined
+        : 'this is no public key of OpenSSH',
+    hint: "one line such as 'ssh-ed25519 AAAA... name'",
+  }),
+  // A line after `|` ends with a line break.
+  (line) => ({ ...line, value: line.value.trim() }),
+);
 
 export const importId = text({
   type: '`gh:name` or `lp:name`',
