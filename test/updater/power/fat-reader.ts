@@ -16,8 +16,8 @@ export interface FirmwareFat {
   readonly content: (file: FirmwareFile, limitBytes?: number) => Buffer | undefined;
   /** Clusters that are taken, and by no file: a cut removal leaves some, and only a file system check brings them back. */
   readonly lostClusters: () => number;
-  /** Files and directories that share a cluster with another. */
-  readonly crossLinked: () => readonly string[];
+  /** Files and directories that share a cluster with another; those that are `left` out of it may. */
+  readonly crossLinked: (left?: RegExp) => readonly string[];
 }
 
 const DIRECTORY_LIMIT_BYTES = 65_536;
@@ -53,10 +53,11 @@ export function openFat(sector: (number: number) => Uint8Array): FirmwareFat {
   };
 
   /** Every cluster of every chain, with the path that it belongs to. */
-  const owners = (): { owned: Map<number, string>; crossed: string[] } => {
+  const owners = (left?: RegExp): { owned: Map<number, string>; crossed: string[] } => {
     const owned = new Map<number, string>();
     const crossed: string[] = [];
     const claim = (first: number, path: string): void => {
+      if (left?.test(path) === true) return;
       for (let cluster = first; cluster >= 2 && cluster <= clusterCount + 1; cluster = follow(cluster)) {
         if (owned.has(cluster)) return void crossed.push(path);
         owned.set(cluster, path);
@@ -82,7 +83,7 @@ export function openFat(sector: (number: number) => Uint8Array): FirmwareFat {
         if (follow(cluster) !== 0 && !owned.has(cluster)) lost++;
       return lost;
     },
-    crossLinked: () => owners().crossed,
+    crossLinked: (left) => owners(left).crossed,
     list: (path) => {
       let cluster = rootCluster;
       for (const part of path.split('/').filter((piece) => piece !== '')) {
