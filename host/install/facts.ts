@@ -40,7 +40,8 @@ export interface Medium {
 }
 
 const BOOT = `${MACHINE_PATHS.runtime}/boot`;
-const PROBED_BYTES = { head: 4 * 1024 * 1024, tail: 1024 * 1024 };
+const PROBED_BYTES = 1024 * 1024;
+const PIECE_BYTES = 64 * 1024;
 const NO_DISK = /^(loop|ram|zram|dm-|md|sr|fd|nbd)/;
 
 export async function readFacts(system: System): Promise<InstallFacts> {
@@ -49,7 +50,7 @@ export async function readFacts(system: System): Promise<InstallFacts> {
   const mounted = line(system, '/proc/mounts');
   const disks: InstallDisk[] = [];
   for (const name of system.list('/sys/block')) {
-    const disk = NO_DISK.test(name) ? undefined : await readDisk(system, name, own, mounted);
+    const disk = NO_DISK.test(name) ? undefined : readDisk(system, name, own, mounted);
     if (disk !== undefined) disks.push(disk);
   }
   return {
@@ -60,12 +61,7 @@ export async function readFacts(system: System): Promise<InstallFacts> {
   };
 }
 
-async function readDisk(
-  system: System,
-  name: string,
-  own: string,
-  mounted: string,
-): Promise<InstallDisk | undefined> {
+function readDisk(system: System, name: string, own: string, mounted: string): InstallDisk | undefined {
   const folder = `/sys/block/${name}`;
   const sectors = Number(line(system, `${folder}/size`));
   if (!(sectors > 0)) return undefined;
@@ -84,15 +80,26 @@ async function readDisk(
     model: line(system, `${folder}/device/model`),
     inUse: name === own || isHeld || isMounted,
     hasData:
-      !(await isZero(system, device, 0, Math.min(PROBED_BYTES.head, sizeBytes))) ||
-      !(await isZero(system, device, Math.max(0, sizeBytes - PROBED_BYTES.tail), PROBED_BYTES.tail)),
+      !isZero(system, device, 0, Math.min(PROBED_BYTES, sizeBytes)) ||
+      !isZero(system, device, Math.max(0, sizeBytes - PROBED_BYTES), Math.min(PROBED_BYTES, sizeBytes)),
   };
 }
 
-/** What cannot be read may hold anything. */
-async function isZero(system: System, device: string, offset: number, length: number): Promise<boolean> {
-  const cmp = ['/usr/bin/busybox', 'cmp', '-s', '-n', `${length}`, '/dev/zero', device, '0', `${offset}`];
-  return (await runProgram(system, cmp)).code === 0;
+/** What cannot be read may hold anything. By words: a program that compares bytes takes ten times as long where machines are emulated. */
+function isZero(system: System, device: string, offset: number, length: number): boolean {
+  const fd = system.open(device, { access: 'read' });
+  if (fd < 0) return false;
+  try {
+    for (let at = offset; at < offset + length; at += PIECE_BYTES) {
+      const bytes = system.readAt(fd, at, Math.min(PIECE_BYTES, offset + length - at));
+      if (bytes === 'failed' || bytes.length === 0) return false;
+      const words = new Uint32Array(bytes.slice().buffer, 0, bytes.length >>> 2);
+      for (const word of words) if (word !== 0) return false;
+    }
+    return true;
+  } finally {
+    system.close(fd);
+  }
 }
 
 async function readMedium(system: System): Promise<Medium | undefined> {
