@@ -28,7 +28,8 @@ export function scriptBundle(
   name: string,
   paths: { readonly root: string; readonly script: string },
   environment: Readonly<Record<string, string>>,
-  memoryBytes: number,
+  /** `controllers`: of the control groups of this kernel. */
+  limits: { readonly memoryBytes: number; readonly controllers: readonly string[] },
 ): unknown {
   const all = [...CAPABILITIES];
   const bind = (destination: string, source: string, ...options: readonly string[]) => ({
@@ -71,13 +72,14 @@ export function scriptBundle(
       memory(MACHINE_PATHS.logs, 'ro', 'mode=755', 'size=4k'),
       bind('/home', HOMES, 'rw'),
     ],
-    hostname: undefined,
     linux: {
       cgroupsPath: `/slipway/${name}`,
       namespaces: ['pid', 'ipc', 'uts', 'mount', 'cgroup'].map((type) => ({ type })),
       resources: {
-        memory: { limit: Math.floor((memoryBytes * MEMORY_SHARE) / 4096) * 4096 },
-        pids: { limit: PIDS },
+        ...(limits.controllers.includes('memory')
+          ? { memory: { limit: Math.floor((limits.memoryBytes * MEMORY_SHARE) / 4096) * 4096 } }
+          : {}),
+        ...(limits.controllers.includes('pids') ? { pids: { limit: PIDS } } : {}),
         devices: [{ allow: false, access: 'rwm' }],
       },
       maskedPaths: [

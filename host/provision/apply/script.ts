@@ -15,6 +15,7 @@ export const SCRIPT_LOG = `${MACHINE_PATHS.logs}/provision`;
 /** svlogd(8): bytes a file, files. */
 const LOG_LIMITS = 's131072\nn2\n';
 const SCRIPTS = `${PROVISIONING_PATHS.runtime}/scripts`;
+const CONTROLLERS = '/sys/fs/cgroup/cgroup.controllers';
 const SIGKILL = 9;
 const NOT_FOUND = 127;
 
@@ -66,7 +67,10 @@ export async function runScript(system: System, script: Script, context: ScriptC
   if (inContainer) {
     const root = `${SCRIPTS}/rootfs`;
     makeContainerRoot(system, root);
-    const config = scriptBundle(container, { root, script: path }, environment, context.memoryBytes);
+    const config = scriptBundle(container, { root, script: path }, environment, {
+      memoryBytes: context.memoryBytes,
+      controllers: (system.readText(CONTROLLERS) ?? '').trim().split(' '),
+    });
     system.writeText(`${directory}/config.json`, JSON.stringify(config), 0o600);
     await ended(system, [PROGRAMS.crun, 'delete', '--force', container]);
   }
