@@ -42,6 +42,7 @@ describe.skipIf(process.env['SLIPWAY_TEST_FULL'] === undefined || program === un
   { timeout: LIMIT_MS },
   () => {
     let registry: Registry;
+    let stopped = false;
     let source: DiskSource;
     let machine: Machine;
     let admin: SshAccess;
@@ -68,7 +69,7 @@ describe.skipIf(process.env['SLIPWAY_TEST_FULL'] === undefined || program === un
 
     afterAll(async () => {
       await machine?.close();
-      await registry?.stop();
+      if (!stopped) await registry?.stop();
       await Promise.all([OVERLAY, CIDATA].map((path) => rm(path, { force: true })));
     });
 
@@ -90,6 +91,7 @@ describe.skipIf(process.env['SLIPWAY_TEST_FULL'] === undefined || program === un
 
     test('another configuration, live: one from an archive comes, the one that runs goes on', async () => {
       await registry.stop();
+      stopped = true;
       const archive = await dockerArchive(image);
       await ssh(admin, 'slip shell -T mkdir -p /var/lib/app');
       await ssh(admin, 'slip shell -T sh -c "base64 -d >/var/lib/app/image.tar"', archive.toString('base64'));
