@@ -13,14 +13,19 @@ export async function takeoverPrograms(rootPath: string): Promise<ReadonlyMap<st
     const libraries = new Map<string, () => Promise<Buffer>>();
     const links = new Map<string, string>();
     const programs = new Map<string, Buffer>();
+    // What several have is stored once, under the name that comes first.
+    const files = new Map<string, () => Promise<Buffer>>();
     for await (const entry of root.entries()) {
       const name = entry.path.slice(entry.path.lastIndexOf('/') + 1);
+      const read =
+        entry.type === 'file' ? entry.read : entry.type === 'hardlink' ? files.get(entry.target) : undefined;
+      if (read !== undefined) files.set(entry.path, read);
       // The host's own, no service's.
       if (/^\/usr\/lib(64)?\/([^/]+-linux-gnu\/)?[^/]+\.so(\.|$)/.test(entry.path)) {
-        if (entry.type === 'file') libraries.set(name, entry.read);
+        if (read !== undefined) libraries.set(name, read);
         if (entry.type === 'symlink') links.set(name, entry.target.slice(entry.target.lastIndexOf('/') + 1));
       }
-      if (entry.type === 'file' && PROGRAMS.includes(entry.path)) programs.set(name, await entry.read());
+      if (read !== undefined && PROGRAMS.includes(entry.path)) programs.set(name, await read());
     }
     const found = new Map(programs);
     const library = async (soname: string): Promise<void> => {
