@@ -25,12 +25,13 @@ export function publishStatus(
   gate: 'shut' | 'open' = 'shut',
 ): void {
   makeRuntimeDirectory(system);
+  const said = system.status(PATHS.status) === undefined ? undefined : banner(readStatus(system));
   system.writeText(PATHS.status, `${JSON.stringify(status)}\n`, 0o600);
   const problem = gate === 'open' ? undefined : problemOf(status);
   if (problem === undefined) system.remove(PATHS.problem);
   else system.writeText(PATHS.problem, `${problem}\n`, 0o600);
   const text = banner(status);
-  if (loud === 'loud' && text !== undefined) sayOnConsole(system, text);
+  if (loud === 'loud' && text !== undefined && text !== said) sayOnConsole(system, text);
 }
 
 export function readStatus(system: System): ConfigStatus {

@@ -106,9 +106,10 @@ describe('a machine with a NoCloud disk', { timeout: LIMIT_MS }, () => {
   });
 
   test('no secret, and no document, is for everybody to read', async () => {
+    const find = 'find /var/lib/slipway/provision /run/slipway/provision';
     const loose = await ssh(
       admin,
-      `slip shell -T find /var/lib/slipway/provision /run/slipway/provision -perm /077`,
+      `slip shell -T sh -c "${find} -maxdepth 1 -perm /077 ! -type d; ${find} -maxdepth 0 -perm /077"`,
     );
     expect(loose).toBe('');
   });
@@ -152,7 +153,9 @@ describe('a machine with a NoCloud disk', { timeout: LIMIT_MS }, () => {
       state: 'refused',
       reason: expect.stringContaining('operator: [users, network, services, scripts]') as string,
     });
-    await ssh(admin, 'slip shell -T sh -c "kill -9 $(cat /run/slipway/slipd.pid)"').catch(() => undefined);
+    await ssh(admin, 'slip shell -T sh -c \'kill -9 "$(cat /run/slipway/slipd.pid)"\'').catch(
+      () => undefined,
+    );
     await until('the old one is back', async () => (await configStatus(admin)).source === 'nocloud', 120_000);
     expect(await ssh(await accessOf('dave'), 'hostname')).toBe('web-2\n');
     await expect(ssh(await accessOf('erin'), 'id')).rejects.toThrow(/Permission denied/);
