@@ -74,7 +74,8 @@ async function map(system: System, name: string, line: string, ...more: readonly
 }
 
 async function unmapAll(system: System): Promise<void> {
-  await runProgram(system, [BUSYBOX, 'umount', FOLDER]);
+  if (system.readText('/proc/mounts')?.includes(` ${FOLDER} `) === true)
+    await runProgram(system, [BUSYBOX, 'umount', FOLDER]);
   const names = system
     .list('/sys/block')
     .map((each) => system.readText(`/sys/block/${each}/dm/name`)?.trim() ?? '')
@@ -101,7 +102,14 @@ async function writeRoot(system: System, { medium }: InstallPlan, parts: Parts):
     place === data ? parts['root-a'] : place === tree ? parts['verity-a'] : word,
   );
   const check = await map(system, `${PREFIX}check`, line.join(' '), '--readonly');
-  const read = await runProgram(system, [BUSYBOX, 'dd', `if=${check}`, 'of=/dev/null', 'bs=1M']);
+  const read = await runProgram(system, [
+    BUSYBOX,
+    'dd',
+    `if=${check}`,
+    'of=/dev/null',
+    'bs=1M',
+    'status=none',
+  ]);
   await must(system, [DMSETUP, 'remove', '--noudevrules', '--noudevsync', `${PREFIX}check`]);
   if (read.code !== 0)
     throw new SlipwayError('install.read-back', 'the disk does not hold the root that was written to it', {
@@ -148,9 +156,13 @@ async function writeState(system: System, device: string): Promise<void> {
   const pipe = system.pipe();
   const ended = [
     exit(system, ['/usr/bin/zstd', '-dqc', MACHINE_PATHS.emptyState], { stdout: pipe.write }),
-    exit(system, [BUSYBOX, 'dd', `of=${device}`, 'bs=64k', 'iflag=fullblock', 'conv=notrunc,fsync'], {
-      stdin: pipe.read,
-    }),
+    exit(
+      system,
+      [BUSYBOX, 'dd', `of=${device}`, 'bs=64k', 'iflag=fullblock', 'conv=notrunc,fsync', 'status=none'],
+      {
+        stdin: pipe.read,
+      },
+    ),
   ];
   system.close(pipe.write);
   system.close(pipe.read);
@@ -187,7 +199,7 @@ function exit(
 }
 
 async function copy(system: System, from: string, to: string, how: readonly string[]): Promise<void> {
-  await must(system, [BUSYBOX, 'dd', `if=${from}`, `of=${to}`, 'conv=notrunc,fsync', ...how]);
+  await must(system, [BUSYBOX, 'dd', `if=${from}`, `of=${to}`, 'conv=notrunc,fsync', 'status=none', ...how]);
 }
 
 async function zero(system: System, device: string, offset: number, length: number): Promise<void> {
@@ -199,6 +211,7 @@ async function zero(system: System, device: string, offset: number, length: numb
     `of=${device}`,
     'bs=512',
     'conv=notrunc,fsync',
+    'status=none',
     ...where,
   ]);
 }
