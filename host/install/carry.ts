@@ -1,24 +1,41 @@
 /** What this machine was told on the medium, the new system is told, too: NoCloud's seed directory on its state. */
-import { PROVISIONING_PATHS } from '../../spec/provisioning.ts';
 import { SlipwayError } from '../../spec/error.ts';
+import { PROVISIONING_PATHS } from '../../spec/provisioning.ts';
 import type { System } from '../../system/system.ts';
-
-const DOCUMENTS = ['user-data', 'meta-data', 'vendor-data', 'network-config'];
+import { readPolicy } from '../provision/policy.ts';
+import { readAdopted, readRecord } from '../provision/store/adopted.ts';
 
 /** `folder`: where the new state is mounted, which is /var of the new system. */
-export function carryConfiguration(system: System, folder: string): Promise<void> {
+export async function carryConfiguration(system: System, folder: string): Promise<void> {
+  const policy = readPolicy(system);
+  const record = policy === undefined ? undefined : readRecord(system, policy);
+  const found = record === undefined ? undefined : readAdopted(system, record);
+  if (found === undefined) return;
+  const { userData, vendorData, networkConfig, instanceId, metaData } = found;
+  // Whatever its source called them; JSON is YAML.
+  const meta = {
+    'instance-id': instanceId,
+    ...(metaData.localHostname === undefined ? {} : { 'local-hostname': metaData.localHostname }),
+    'public-keys': metaData.publicKeys,
+  };
+  const documents = {
+    'user-data': userData,
+    'vendor-data': vendorData,
+    'network-config': networkConfig,
+    'meta-data': system.encode(`${JSON.stringify(meta)}\n`),
+  };
   const seed = `${folder}${PROVISIONING_PATHS.seed.replace(/^\/var/, '')}`;
-  const found = DOCUMENTS.flatMap((name) => {
-    const text =
-      system.readText(`${PROVISIONING_PATHS.state}/${name}`) ??
-      system.readText(`${PROVISIONING_PATHS.seed}/${name}`);
-    return text === undefined ? [] : [{ name, text }];
-  });
-  if (found.length === 0) return Promise.resolve();
-  if (!system.makeDirectory(seed, 0o700))
-    return Promise.reject(
-      new SlipwayError('install.carry', 'the configuration cannot be written into the new state'),
-    );
-  for (const { name, text } of found) system.writeText(`${seed}/${name}`, text, 0o600);
-  return Promise.resolve();
+  const made = system.makeDirectory(seed, 0o700);
+  for (const [name, bytes] of Object.entries(documents))
+    if (bytes !== undefined && !(made && writeNew(system, `${seed}/${name}`, bytes)))
+      throw new SlipwayError('install.carry', 'the configuration cannot be written into the new state');
+  await Promise.resolve();
+}
+
+function writeNew(system: System, path: string, bytes: Uint8Array): boolean {
+  const fd = system.open(path, { access: 'write', create: { mode: 0o600, exclusive: true } });
+  if (fd < 0) return false;
+  const done = system.writeAt(fd, 0, bytes);
+  system.close(fd);
+  return done;
 }
