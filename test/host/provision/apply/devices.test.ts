@@ -50,9 +50,10 @@ describe('disk_setup', () => {
     ];
     const first = await runDisks(lines);
     expect(told(first)).toEqual(['disk_setup 4 applied']);
-    const [disk] = JSON.parse(
-      execFileSync('sfdisk', ['--json', device('vdb')], { encoding: 'utf8' }),
-    ).partitiontable.partitions.map(({ size, type }: { size: number; type: string }) => [size, type]);
+    const listed = JSON.parse(execFileSync('sfdisk', ['--json', device('vdb')], { encoding: 'utf8' })) as {
+      partitiontable: { partitions: { size: number; type: string }[] };
+    };
+    const [disk] = listed.partitiontable.partitions.map(({ size, type }) => [size, type]);
     expect(execFileSync('sfdisk', ['--verify', device('vdb')], { encoding: 'utf8' })).toContain(
       'No errors detected',
     );
@@ -269,7 +270,7 @@ function syncPartitions(disk: string): void {
 function deviceMachine(): Scratch {
   const made = scratch();
   const node = createNodeSystem();
-  const { spawn } = made.system;
+  const spawn: System['spawn'] = (argv, options) => made.system.spawn(argv, options);
   const real = ['mkswap', 'mkdosfs', 'dd', 'blockdev', 'e2fsck', 'resize2fs', 'zstd'];
   const system: System = {
     ...made.system,
