@@ -270,7 +270,7 @@ function syncPartitions(disk: string): void {
 function deviceMachine(): Scratch {
   const made = scratch();
   const node = createNodeSystem();
-  const spawn: System['spawn'] = (argv, options) => made.system.spawn(argv, options);
+  const spawn = made.system.spawn.bind(made.system);
   const real = ['mkswap', 'mkdosfs', 'dd', 'blockdev', 'e2fsck', 'resize2fs', 'zstd'];
   const system: System = {
     ...made.system,
