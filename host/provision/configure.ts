@@ -205,11 +205,10 @@ async function carryOut(
     system,
     { ...plan, steps, verdicts },
     {
-      phases: PHASES[stage],
+      ...phasesOf(system, stage, found),
       ...(stage === 'boot'
         ? {}
         : {
-            before: ['early'] as const,
             http: createHttpClient(system, { endsAtMs: system.uptimeMs() + FETCH_BUDGET_MS }),
           }),
       services: async () => {
@@ -219,10 +218,22 @@ async function carryOut(
       version: imageVersion(system),
     },
   );
+  system.writeText(PATHS.early, '');
   const machine: ProvisionedMachine = { format: '1.0', ...applied.machine, services: services.services };
   writeMachine(system, machine);
   const restart = networkChanged ? [...new Set([...applied.restart, NETWORK_SERVICE])] : applied.restart;
   return { keys: applied.keys, restart, power: applied.power, plan, network, machine };
+}
+
+/** What runs at every boot runs once in it: before the services where the source was there by then, else as soon as the network gave it. */
+function phasesOf(
+  system: System,
+  stage: Stage,
+  { source }: Found,
+): { readonly phases: readonly Phase[]; readonly before?: readonly Phase[] } {
+  if (stage === 'boot') return { phases: PHASES.boot };
+  const isLate = source !== 'operator' && system.status(PATHS.early) === undefined;
+  return isLate ? { phases: ['early', ...PHASES.online] } : { phases: PHASES.online, before: ['early'] };
 }
 
 function planFoundNetwork(

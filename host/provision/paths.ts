@@ -10,6 +10,8 @@ export const PATHS = {
   try: `${runtime}/try`,
   /** Why the gate `provisioning` is not well, in one line. */
   problem: `${runtime}/problem`,
+  /** What runs at every boot has run in this one. */
+  early: `${runtime}/early`,
   machine: `${runtime}/machine.json`,
   status: `${runtime}/status.json`,
   lock: `${runtime}/lock`,
