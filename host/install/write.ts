@@ -42,12 +42,11 @@ export async function writeInstallation(
   }
   say('partition table');
   await flush(system, device);
-  await write(system, device, table.tailOffset, table.tail);
-  await flush(system, device);
-  await write(system, device, 0, table.head);
-  await flush(system, device);
-  await compare(system, device, table.tailOffset, table.tail);
-  await compare(system, device, 0, table.head);
+  for (const { offset, bytes } of [table.backup, table.primary]) {
+    await write(system, device, offset, bytes);
+    await flush(system, device);
+  }
+  for (const { offset, bytes } of [table.backup, table.primary]) compare(system, device, offset, bytes);
   // What else runs here may see the partitions now; if it does not, the next start does.
   await runProgram(system, [BUSYBOX, 'blockdev', '--rereadpt', device]);
 }
@@ -229,7 +228,7 @@ async function write(system: System, device: string, offset: number, bytes: Uint
   await flush(system, device);
 }
 
-async function compare(system: System, device: string, offset: number, bytes: Uint8Array): Promise<void> {
+function compare(system: System, device: string, offset: number, bytes: Uint8Array): void {
   const fd = system.open(device, { access: 'read' });
   const found = fd < 0 ? 'failed' : system.readAt(fd, offset, bytes.length);
   if (fd >= 0) system.close(fd);
@@ -237,7 +236,6 @@ async function compare(system: System, device: string, offset: number, bytes: Ui
     found !== 'failed' &&
     found.length === bytes.length &&
     found.every((byte, place) => byte === bytes[place]);
-  await Promise.resolve();
   if (!same)
     throw new SlipwayError(
       'install.read-back',

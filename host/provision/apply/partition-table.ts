@@ -1,6 +1,5 @@
 /** Partition tables as bytes: reads either kind, writes either kind. GPT by UEFI 2.10, chapter 5; MBR as everybody knows it. Pure. */
-import { crc32 } from '../../../spec/crc32.ts';
-import { concatenate } from '../../../system/bytes.ts';
+import { newGpt, type Piece } from '../../partition/gpt.ts';
 import type { TableAction } from '../plan/step.ts';
 
 export interface TableEntry {
@@ -14,11 +13,6 @@ export interface FoundTable {
   readonly kind: 'gpt' | 'mbr';
   readonly id: string;
   readonly partitions: readonly TableEntry[];
-}
-
-export interface Piece {
-  readonly offset: number;
-  readonly bytes: Uint8Array;
 }
 
 const ENTRIES = 128;
@@ -61,7 +55,7 @@ export function readTable(head: Uint8Array, sectorBytes: number): FoundTable | u
  * partition and for the disk.
  */
 export function tableBytes(action: TableAction, random: (count: number) => Uint8Array): readonly Piece[] {
-  return action.table === 'gpt' ? gptBytes(action, random) : mbrBytes(action, random);
+  return action.table === 'gpt' ? newGpt(action, random) : mbrBytes(action, random);
 }
 
 function readGpt(head: Uint8Array, sectorBytes: number): FoundTable {
@@ -81,49 +75,6 @@ function readGpt(head: Uint8Array, sectorBytes: number): FoundTable {
   return { kind: 'gpt', id: guidAt(header, 56), partitions };
 }
 
-function gptBytes(action: TableAction, random: (count: number) => Uint8Array): readonly Piece[] {
-  const { sectorBytes, diskBytes, partitions } = action;
-  const last = Math.floor(diskBytes / sectorBytes) - 1;
-  const tableSectors = TABLE_BYTES / sectorBytes;
-  const table = new Uint8Array(TABLE_BYTES);
-  partitions.forEach(({ start, sectors, type }, index) => {
-    const entry = table.subarray(index * ENTRY_BYTES, (index + 1) * ENTRY_BYTES);
-    entry.set(guidBytes(type));
-    entry.set(randomGuid(random), 16);
-    viewOf(entry).setBigUint64(32, BigInt(start), true);
-    viewOf(entry).setBigUint64(40, BigInt(start + sectors - 1), true);
-  });
-  const disk = randomGuid(random);
-  const header = (own: number, other: number, entries: number): Uint8Array => {
-    const sector = new Uint8Array(sectorBytes);
-    const view = viewOf(sector);
-    sector.set([...'EFI PART'].map((letter) => letter.charCodeAt(0)));
-    view.setUint32(8, 0x0001_0000, true);
-    view.setUint32(12, HEADER_BYTES, true);
-    view.setBigUint64(24, BigInt(own), true);
-    view.setBigUint64(32, BigInt(other), true);
-    view.setBigUint64(40, BigInt(2 + tableSectors), true);
-    view.setBigUint64(48, BigInt(last - tableSectors - 1), true);
-    sector.set(disk, 56);
-    view.setBigUint64(72, BigInt(entries), true);
-    view.setUint32(80, ENTRIES, true);
-    view.setUint32(84, ENTRY_BYTES, true);
-    view.setUint32(88, crc32(table), true);
-    view.setUint32(16, crc32(sector.subarray(0, HEADER_BYTES)), true);
-    return sector;
-  };
-  const protective = new Uint8Array(sectorBytes);
-  protective.set([0, 0, 2, 0, 0xee, 0xff, 0xff, 0xff], MBR_ENTRIES);
-  viewOf(protective).setUint32(MBR_ENTRIES + 8, 1, true);
-  viewOf(protective).setUint32(MBR_ENTRIES + 12, Math.min(last, 0xffff_ffff), true);
-  protective.set([0x55, 0xaa], 510);
-  const backup = last - tableSectors;
-  return [
-    { offset: backup * sectorBytes, bytes: concatenate([table, header(last, 1, backup)]) },
-    { offset: 0, bytes: concatenate([protective, header(1, last, 2), table]) },
-  ];
-}
-
 function mbrBytes({ partitions }: TableAction, random: (count: number) => Uint8Array): readonly Piece[] {
   const sector = new Uint8Array(512);
   sector.set(random(4), 440);
@@ -138,21 +89,8 @@ function mbrBytes({ partitions }: TableAction, random: (count: number) => Uint8A
   return [{ offset: 0, bytes: sector }];
 }
 
-/** Version 4, variant 1 (RFC 9562), as a table holds it. */
-function randomGuid(random: (count: number) => Uint8Array): Uint8Array {
-  const bytes = random(16).slice();
-  bytes[7] = ((bytes[7] ?? 0) & 0x0f) | 0x40;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return bytes;
-}
-
 /** The first three groups are little-endian. */
 const GUID_ORDER = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
-
-function guidBytes(guid: string): Uint8Array {
-  const hex = guid.replaceAll('-', '');
-  return Uint8Array.from(GUID_ORDER.map((index) => Number.parseInt(hex.slice(index * 2, index * 2 + 2), 16)));
-}
 
 function guidAt(bytes: Uint8Array, at: number): string {
   const hex = GUID_ORDER.map((index) => (bytes[at + index] ?? 0).toString(16).padStart(2, '0')).join('');

@@ -17,7 +17,7 @@ test.each([
     const sizeBytes = Math.floor(bytes / sectorBytes) * sectorBytes;
     const made = newTable(architecture, { sizeBytes, sectorBytes }, random);
     const padded = new Uint8Array(GPT_HEAD_BYTES);
-    padded.set(made.head);
+    padded.set(made.primary.bytes);
     const table = decodeGpt(padded, sizeBytes);
     const built = diskTable(architecture, 'x', sectorBytes, 64 * 1024 * 1024);
     expect(table?.sectorSize).toBe(sectorBytes);
@@ -29,19 +29,19 @@ test.each([
     const state = table?.partitions.at(-1);
     const end = (state?.offsetBytes ?? 0) + (state?.sizeBytes ?? 0);
     expect(sizeBytes - end).toBeLessThan(9 * 1024 * 1024);
-    expect(made.tailOffset + made.tail.length).toBe(sizeBytes);
+    expect(made.backup.offset + made.backup.bytes.length).toBe(sizeBytes);
     // Every GUID is a random one, so that no start adapts the table once more.
     const guids = [table?.diskGuid, ...(table?.partitions.map(({ guid }) => guid) ?? [])];
     expect(new Set(guids).size).toBe(8);
     for (const guid of guids) expect(guid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab]/);
 
     // The machine's own program takes either copy, and changes nothing.
-    const nothing = new Uint8Array(made.head.length);
-    for (const head of [made.head, nothing]) {
-      const adapted = adaptTable({ diskBytes: sizeBytes, sectorBytes, head, tail: made.tail });
+    const nothing = new Uint8Array(made.primary.bytes.length);
+    for (const head of [made.primary.bytes, nothing]) {
+      const adapted = adaptTable({ diskBytes: sizeBytes, sectorBytes, head, tail: made.backup.bytes });
       if (!adapted.ok) throw new Error(adapted.problem);
-      expect(Buffer.compare(adapted.tail, made.tail)).toBe(0);
-      expect(Buffer.compare(adapted.head.subarray(512), made.head.subarray(512))).toBe(0);
+      expect(Buffer.compare(adapted.tail, made.backup.bytes)).toBe(0);
+      expect(Buffer.compare(adapted.head.subarray(512), made.primary.bytes.subarray(512))).toBe(0);
     }
   },
 );
