@@ -18,6 +18,11 @@ export async function writeTar(entries: readonly TreeEntry[], output: string, ep
     }
     pack.finalize();
     await written;
+  } catch (error) {
+    // A file that cannot be written breaks whatever is under way, too: only it knows why.
+    pack.destroy(error instanceof Error ? error : new Error(String(error)));
+    await written;
+    throw error;
   } finally {
     await reader.close();
   }
