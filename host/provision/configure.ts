@@ -218,7 +218,7 @@ async function carryOut(
       version: imageVersion(system),
     },
   );
-  system.writeText(PATHS.early, '');
+  system.writeText(PATHS.early, '', 0o600);
   const machine: ProvisionedMachine = { format: '1.0', ...applied.machine, services: services.services };
   writeMachine(system, machine);
   const restart = networkChanged ? [...new Set([...applied.restart, NETWORK_SERVICE])] : applied.restart;
