@@ -99,7 +99,8 @@ export async function sshAccess(machine: Machine, user: DiskSource['user']): Pro
 
 /** Runs a command on the machine through OpenSSH; throws when it exits non-zero. */
 export async function ssh(access: SshAccess, command: string, input?: string): Promise<string> {
-  const result = await sshRun(access, command, input === undefined ? {} : { input });
+  const options = { timeoutMs: HEALTHY_LIMIT_MS, ...(input === undefined ? {} : { input }) };
+  const result = await sshRun(access, command, options);
   return result.stdout.toString('utf8');
 }
 
