@@ -68,9 +68,11 @@ export async function startUpdatingMachine(
     applyAndSettle: async () => {
       const seen = machine.events.length;
       // The connection ends with the machine.
-      await sshRun(access, 'slip update apply --json').catch((error: unknown) => {
-        if (machine.events.length === seen && !/closed|reset|255/i.test(String(error))) throw error;
-      });
+      await sshRun(access, 'slip update apply --json', { timeoutMs: HEALTHY_LIMIT_MS }).catch(
+        (error: unknown) => {
+          if (machine.events.length === seen && !/closed|reset|255/i.test(String(error))) throw error;
+        },
+      );
       return settled(seen);
     },
     root: (command) => ssh(access, `slip shell -T -- /bin/sh -c '${command.replaceAll("'", `'\\''`)}'`),
