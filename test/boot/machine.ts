@@ -91,7 +91,7 @@ export async function healthyMachine(
 }
 
 export async function sshAccess(machine: Machine, user: DiskSource['user']): Promise<SshAccess> {
-  const directory = join(WORK, 'ssh', String(machine.sshPort));
+  const directory = join(WORK, 'ssh', `${machine.sshPort}-${user}`);
   await mkdir(directory, { recursive: true });
   const key = await sshKey(join(WORK, 'ssh'));
   return prepareSsh(directory, { key, port: machine.sshPort, user });
