@@ -140,26 +140,34 @@ describe('a machine with a NoCloud disk', { timeout: LIMIT_MS }, () => {
     expect(await ssh(admin, 'slip shell -T cat /var/lib/app/once')).toBe('once\n');
   });
 
-  test('live: what is tried returns by itself, what is refused is named with the line that would allow it', async () => {
-    const tried = document({ hostname: 'web-3', user: 'erin', greeting: 'good night' });
-    await ssh(admin, 'cat >tried', tried);
-    expect(JSON.parse(await ssh(admin, 'slip config apply tried --try 1 --json'))).toMatchObject({
-      source: 'operator',
-      state: 'trying',
-    });
-    expect(await ssh(await accessOf('erin'), 'id -un; hostname')).toBe('erin\nweb-3\n');
-    const { keys } = await configStatus(admin);
-    expect(keys.find(({ key: name }) => name === 'runcmd')).toMatchObject({
-      state: 'refused',
-      reason: expect.stringContaining('operator: [users, network, services, scripts]') as string,
-    });
-    await ssh(admin, 'slip shell -T sh -c \'kill -9 "$(cat /run/slipway/slipd.pid)"\'').catch(
-      () => undefined,
-    );
-    await until('the old one is back', async () => (await configStatus(admin)).source === 'nocloud', 120_000);
-    expect(await ssh(await accessOf('dave'), 'hostname')).toBe('web-2\n');
-    await expect(ssh(await accessOf('erin'), 'id')).rejects.toThrow(/Permission denied/);
-  });
+  // A minute of it is waiting.
+  test.runIf(process.env['SLIPWAY_TEST_FULL'] === '1')(
+    'live: what is tried returns by itself, what is refused is named with the line that would allow it',
+    async () => {
+      const tried = document({ hostname: 'web-3', user: 'erin', greeting: 'good night' });
+      await ssh(admin, 'cat >tried', tried);
+      expect(JSON.parse(await ssh(admin, 'slip config apply tried --try 1 --json'))).toMatchObject({
+        source: 'operator',
+        state: 'trying',
+      });
+      expect(await ssh(await accessOf('erin'), 'id -un; hostname')).toBe('erin\nweb-3\n');
+      const { keys } = await configStatus(admin);
+      expect(keys.find(({ key: name }) => name === 'runcmd')).toMatchObject({
+        state: 'refused',
+        reason: expect.stringContaining('operator: [users, network, services, scripts]') as string,
+      });
+      await ssh(admin, 'slip shell -T sh -c \'kill -9 "$(cat /run/slipway/slipd.pid)"\'').catch(
+        () => undefined,
+      );
+      await until(
+        'the old one is back',
+        async () => (await configStatus(admin)).source === 'nocloud',
+        120_000,
+      );
+      expect(await ssh(await accessOf('dave'), 'hostname')).toBe('web-2\n');
+      await expect(ssh(await accessOf('erin'), 'id')).rejects.toThrow(/Permission denied/);
+    },
+  );
 
   test('a broken document leaves the machine as it was, reachable, with a gate that fails and says why', async () => {
     give('#cloud-config\nhostname: web-4\nusers: [{name: eve\n');
