@@ -1,7 +1,7 @@
 /** `slipway install`: a running Linux machine, reached by SSH, becomes one of Slipway's. */
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { openExportSource } from '../builder/export/source.ts';
 import { loadKeys } from '../builder/keys/load.ts';
 import { parseSshAddress } from '../builder/takeover/address.ts';
@@ -11,6 +11,7 @@ import type { SeedDocuments } from '../builder/takeover/seeded-state.ts';
 import { takeOver } from '../builder/takeover/takeover.ts';
 import { DiagnosticsError } from '../spec/diagnostic.ts';
 import { SlipwayError } from '../spec/error.ts';
+import { collect, wholeNumber } from './option-values.ts';
 import { terminalProgress } from './progress.ts';
 import { serviceTable } from './service-table.ts';
 import { validateProvisioning, type ProvisioningKind } from './validate-provisioning.ts';
@@ -54,11 +55,11 @@ export function installCommand(): Command {
     .option('--keys <DIR>', 'keys that the build was signed under', process.env['SLIPWAY_KEYS'] ?? 'keys')
     .option('--after-user <NAME>', 'who logs in afterwards', 'admin')
     .option('--after-host <HOST>', 'where it is afterwards, if elsewhere')
-    .option('--after-port <PORT>', 'where its SSH is afterwards, if not on 22', wholeNumber)
+    .option('--after-port <PORT>', 'where its SSH is afterwards, if not on 22', wholeNumber(1, 65_535))
     .option(
       '--limit <seconds>',
       'how long it may take from its restart until it is healthy',
-      wholeNumber,
+      wholeNumber(0, 999_999),
       600,
     )
     .option('--json', 'print the status of the new system as JSON')
@@ -143,13 +144,4 @@ async function confirm(plan: TakeoverPlan, { host }: RemoteMachine, flags: Insta
   } finally {
     lines.close();
   }
-}
-
-function wholeNumber(text: string): number {
-  if (/^\d{1,6}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('a whole number is needed');
-}
-
-function collect(text: string, earlier: readonly string[]): readonly string[] {
-  return [...earlier, text];
 }

@@ -11,6 +11,7 @@ import { SlipwayError } from '../spec/error.ts';
 import type { MachineReport, MachineStatus } from '../spec/machine.ts';
 import type { Architecture } from '../spec/image.ts';
 import { architectureOption } from './architecture-option.ts';
+import { collect, wholeNumber } from './option-values.ts';
 import { terminalProgress } from './progress.ts';
 import { prepareDisk } from './run-input.ts';
 import { serviceTable } from './service-table.ts';
@@ -206,14 +207,6 @@ function interruption(): { first: Promise<void>; second: Promise<void>; forget: 
   };
 }
 
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is needed`);
-  };
-}
-
 function portForward(text: string, earlier: readonly PortForward[]): readonly PortForward[] {
   const match = /^(\d{1,5}):(\d{1,5})$/.exec(text);
   const [host, guest] = [Number(match?.[1]), Number(match?.[2])];
@@ -221,8 +214,4 @@ function portForward(text: string, earlier: readonly PortForward[]): readonly Po
     throw new InvalidArgumentError('HOST:GUEST is needed, as in 8080:80');
   }
   return [...earlier, { host, guest }];
-}
-
-function collect(text: string, earlier: readonly string[]): readonly string[] {
-  return [...earlier, text];
 }

@@ -12,7 +12,6 @@ export interface TakeoverImage {
   readonly diskBytes: number;
   /** What goes over the wire and is held in memory there. */
   readonly payloadBytes: number;
-  readonly memoryMiB: number;
   /** Of the CA that signed; DER. */
   readonly trustAnchor: Uint8Array;
 }

@@ -68,7 +68,7 @@ export async function takeOver(
       machine,
       {
         ...{ name: build.name, version: build.version, architecture: build.architecture },
-        ...{ sectorSize: source.sectorSize, diskBytes: source.disk.sizeBytes, memoryMiB: source.memoryMiB },
+        ...{ sectorSize: source.sectorSize, diskBytes: source.disk.sizeBytes },
         ...{ payloadBytes, trustAnchor: options.trustAnchor },
       },
       options.disk,

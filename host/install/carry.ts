@@ -6,7 +6,7 @@ import { readPolicy } from '../provision/policy.ts';
 import { readAdopted, readRecord } from '../provision/store/adopted.ts';
 
 /** `folder`: where the new state is mounted, which is /var of the new system. */
-export async function carryConfiguration(system: System, folder: string): Promise<void> {
+export function carryConfiguration(system: System, folder: string): void {
   const policy = readPolicy(system);
   const record = policy === undefined ? undefined : readRecord(system, policy);
   const found = record === undefined ? undefined : readAdopted(system, record);
@@ -29,7 +29,6 @@ export async function carryConfiguration(system: System, folder: string): Promis
   for (const [name, bytes] of Object.entries(documents))
     if (bytes !== undefined && !(made && writeNew(system, `${seed}/${name}`, bytes)))
       throw new SlipwayError('install.carry', 'the configuration cannot be written into the new state');
-  await Promise.resolve();
 }
 
 function writeNew(system: System, path: string, bytes: Uint8Array): boolean {

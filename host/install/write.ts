@@ -42,10 +42,7 @@ export async function writeInstallation(
   }
   say('partition table');
   await flush(system, device);
-  for (const { offset, bytes } of [table.backup, table.primary]) {
-    await write(system, device, offset, bytes);
-    await flush(system, device);
-  }
+  for (const { offset, bytes } of [table.backup, table.primary]) await write(system, device, offset, bytes);
   for (const { offset, bytes } of [table.backup, table.primary]) compare(system, device, offset, bytes);
   // What else runs here may see the partitions now; if it does not, the next start does.
   await runProgram(system, [BUSYBOX, 'blockdev', '--rereadpt', device]);
@@ -94,7 +91,8 @@ async function writeRoot(system: System, { medium }: InstallPlan, parts: Parts):
   await zero(system, parts['verity-b'], 0, MIB);
   for (const part of [parts['root-a'], parts['verity-a']]) await flush(system, part);
   const words = medium.table.split(' ');
-  const [data, tree] = [5 - 1, 6 - 1];
+  // start, length, `verity`, version, data device, hash device, ... (the kernel's admin-guide/device-mapper/verity.rst)
+  const [data, tree] = [4, 5];
   if (words[2] !== 'verity')
     throw new SlipwayError('install.root', 'the root of this machine is not a verity device');
   const line = words.map((word, place) =>
@@ -176,7 +174,7 @@ async function mounted(
   system: System,
   device: string,
   kind: string,
-  use: (folder: string) => Promise<void>,
+  use: (folder: string) => Promise<void> | void,
 ): Promise<void> {
   system.makeDirectory(FOLDER, 0o700);
   await must(system, [BUSYBOX, 'mount', '-t', kind, device, FOLDER]);

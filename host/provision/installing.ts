@@ -1,17 +1,17 @@
 /** `install:` on live media: the installer is started once the configuration is applied, and tells the console how it goes. */
 import { MACHINE_PATHS } from '../../spec/machine.ts';
 import type { System } from '../../system/system.ts';
+import { isLive } from '../slipd/live.ts';
 import type { InstallSettings } from './config.ts';
 import { QJS } from './paths.ts';
 
 const PROGRAM = `${MACHINE_PATHS.programs}/install.js`;
-const LIVE = `${MACHINE_PATHS.runtime}/boot/live`;
 /** Exists once it was started: a configuration may be applied several times. */
 const STARTED = `${MACHINE_PATHS.runtime}/provision/installing`;
 
 /** Installs nothing where this machine runs from its own disk: there, `install:` has been done. */
 export function startInstallation(system: System, settings: InstallSettings): void {
-  if (system.status(LIVE) === undefined || system.status(STARTED) !== undefined) return;
+  if (!isLive(system) || system.status(STARTED) !== undefined) return;
   system.writeText(STARTED, '');
   const disk = settings.disk.value;
   const choice =

@@ -2,6 +2,7 @@
 import { SlipwayError } from '../../../spec/error.ts';
 import { concatenate } from '../../../system/bytes.ts';
 import type { System } from '../../../system/system.ts';
+import type { Documents } from './found.ts';
 
 /** One document. */
 export const DOCUMENT_LIMIT_BYTES = 1024 * 1024;
@@ -26,6 +27,18 @@ export function readDocument(system: System, path: string): Uint8Array | undefin
   } finally {
     system.close(fd);
   }
+}
+
+/** NoCloud's four, each where `pathOf` says; `undefined` where there is none of them. Throws `provision.too-large`. */
+export function readDocuments(system: System, pathOf: (name: string) => string): Documents | undefined {
+  const read = (name: string): Uint8Array | undefined => readDocument(system, pathOf(name));
+  const documents: Documents = present({
+    userData: read('user-data'),
+    rawMetaData: read('meta-data'),
+    vendorData: read('vendor-data'),
+    networkConfig: read('network-config'),
+  });
+  return Object.keys(documents).length === 0 ? undefined : documents;
 }
 
 /** Only what is there: optional fields stay away. */

@@ -11,7 +11,6 @@ const IMAGE: TakeoverImage = {
   sectorSize: 512,
   diskBytes: 4e9,
   payloadBytes: 30e6,
-  memoryMiB: 256,
   trustAnchor: CA,
 };
 const GOOD = `uid 0
