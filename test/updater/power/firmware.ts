@@ -47,26 +47,20 @@ export async function startMachine(
     const entry = chooseEntry(world, readMenu(world), random);
     if (entry === undefined) throw new Violation('the boot loader finds nothing to start');
     first ??= entry.version;
-    let { name } = entry;
-    if (entry.tries !== undefined) {
-      name = `${/^(.*)\+/.exec(name)![1]!}+${Math.max(0, entry.tries.left - 1)}-${entry.tries.done + 1}.efi`;
-      // Cut there, it may be any of both that is started.
-      const { next: _, ...ledger } = world.ledger;
-      world.ledger = ledger;
-      await renameCounted(world, entry.name, name, tick, random);
-    }
+    const counted = entry.tries === undefined ? undefined : await countDown(world, entry, tick, random);
     if (!entry.whole) throw new Violation(`a UKI that is not whole is started: ${entry.name}`);
-    if (world.behaviour[entry.version] === 'panics') continue;
-    if (world.behaviour[entry.version] === 'rootless') {
+    const behaviour = world.behaviour[entry.version];
+    if (behaviour === 'panics' || (behaviour === 'falters' && entry.tries?.done === 0)) continue;
+    if (behaviour === 'rootless') {
       askForOther(world, entry.version);
       continue;
     }
     const slot = slotOf(world, entry.version);
     const fallbackFrom = readText(world, 'SlipwayFallback', VENDORS.slipway);
-    setVolatile(world, loader, entry.tries === undefined ? undefined : name);
+    setVolatile(world, loader, counted);
     const rootHash = rootHashOf(entry.version);
     const { version } = entry;
-    const trial = entry.tries !== undefined;
+    const trial = counted !== undefined;
     return {
       first,
       fallbackFrom,
@@ -138,13 +132,21 @@ function chooseEntry(world: World, menu: readonly MenuEntry[], random: Random): 
   return twins[Math.floor(random() * twins.length)];
 }
 
-async function renameCounted(
+/** Returns the name that it has now: `undefined` where that was taken, which the firmware refuses (UEFI specification, EFI_FILE_PROTOCOL.SetInfo): then it is started uncounted. */
+async function countDown(
   world: World,
-  from: string,
-  to: string,
+  { name: from, tries }: MenuEntry,
   tick: (what: string) => Promise<void> | void,
   random: Random,
-): Promise<void> {
+): Promise<string | undefined> {
+  const to = `${/^(.*)\+/.exec(from)![1]!}+${Math.max(0, tries!.left - 1)}-${tries!.done + 1}.efi`;
+  const isTaken = espOf(world)
+    .list('EFI/Linux')
+    ?.some(({ name }) => name.toLowerCase() === to.toLowerCase());
+  if (isTaken === true) return undefined;
+  // Cut there, it may be any of both that is started.
+  const { next: _, ...ledger } = world.ledger;
+  world.ledger = ledger;
   const shape = fatShape(world.clusters);
   const fat = { medium: world.medium, shape, nextFree: 3 + Math.floor(random() * world.clusters) };
   flushSectors(world.medium, [...world.medium.pending.keys()]);
@@ -154,6 +156,7 @@ async function renameCounted(
   await tick(`systemd-boot renames ${from}`);
   world.medium.together = false;
   flushSectors(world.medium, [...world.medium.pending.keys()]);
+  return to;
 }
 
 function slotOf(world: World, version: string): SlotName {

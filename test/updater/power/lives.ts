@@ -50,6 +50,11 @@ export const LIVES = {
     start: { ...two, behaviour: { '1.1.0': 'panics' } },
     play: bad,
   },
+  falters: {
+    name: 'a version whose kernel panics once, and whose gate fails then, then a good one',
+    start: { ...two, behaviour: { '1.1.0': 'falters' } },
+    play: bad,
+  },
   rootless: {
     name: 'a version that cannot open its root, then a good one',
     start: { ...two, behaviour: { '1.1.0': 'rootless' } },

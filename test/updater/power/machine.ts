@@ -172,7 +172,7 @@ export function startUp(world: World, { protocol, tick, random }: MachineOptions
 
   const judge = async (running: RunningVersion): Promise<void> => {
     const { version } = running;
-    if (world.behaviour[version] === 'unhealthy') {
+    if (world.behaviour[version] === 'unhealthy' || world.behaviour[version] === 'falters') {
       const before = (await loadRecord(disk)).trial?.previous.version;
       const outcome = await fail(disk, running, 'a gate is not healthy', ['log'], NOW, protocol.fail);
       if (outcome.action === 'stay')

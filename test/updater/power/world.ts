@@ -30,8 +30,8 @@ export interface World {
   ledger: Ledger;
 }
 
-/** What is wrong with a version; nothing, where it is not named. */
-export type Behaviour = Readonly<Record<string, 'panics' | 'unhealthy' | 'rootless'>>;
+/** What is wrong with a version; nothing, where it is not named. `falters`: its kernel panics at the first start, a gate fails at a later one. */
+export type Behaviour = Readonly<Record<string, 'panics' | 'unhealthy' | 'rootless' | 'falters'>>;
 
 /** What must hold of every medium from here on, whatever is cut. */
 export interface Ledger {

@@ -10,7 +10,7 @@ import { findFailed, isSame, withFailed, type FailedVersion } from './record-con
 import { changeRecord, loadRecord } from './record-store.ts';
 import { renamingSteps } from './renaming.ts';
 import { runSteps, type Step } from './steps.ts';
-import { ukiName } from './uki-name.ts';
+import { ukiName, withoutTries } from './uki-name.ts';
 
 export type FailOutcome =
   | { readonly action: 'restart' }
@@ -30,7 +30,7 @@ export interface Failure {
 export const FAIL_STEPS: readonly Step<Failure>[] = renamingSteps<Failure>('fail', ({ esp, entry }) => ({
   esp,
   from: entry?.path ?? '',
-  to: entry === undefined ? '' : `${LINUX}/${ukiName({ ...entry, tries: spent(entry) })}`,
+  to: entry === undefined ? '' : `${LINUX}/${ukiName({ ...entry, tries: withoutTries(entry.tries) })}`,
 }));
 
 /** `reason` in one line; `logs`: the last lines of what failed. */
@@ -81,8 +81,4 @@ async function remember(disk: BootDisk, failed: FailedVersion): Promise<void> {
   } catch {
     // Nowhere to keep it.
   }
-}
-
-function spent(entry: UkiEntry): { left: number; done: number } {
-  return { left: 0, done: entry.tries === undefined ? 0 : Math.max(1, entry.tries.left + entry.tries.done) };
 }

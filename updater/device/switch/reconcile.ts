@@ -12,7 +12,7 @@ import { changeRecord, loadRecord } from './record-store.ts';
 import { renamingSteps } from './renaming.ts';
 import { runSteps, type Step } from './steps.ts';
 import { healTornName } from './torn-name.ts';
-import { ukiName } from './uki-name.ts';
+import { ukiName, withoutTries } from './uki-name.ts';
 
 export interface BootFacts {
   readonly running: RunningVersion;
@@ -59,10 +59,7 @@ export const RECONCILE_STEPS: readonly Step<Reconciliation>[] = [
   ...renamingSteps<Reconciliation>('reconcile', ({ esp, spent }) => ({
     esp,
     from: spent?.path ?? '',
-    to:
-      spent === undefined
-        ? ''
-        : `${LINUX}/${ukiName({ ...spent, tries: { left: 0, done: (spent.tries?.done ?? 0) + (spent.tries?.left ?? 0) } })}`,
+    to: spent === undefined ? '' : `${LINUX}/${ukiName({ ...spent, tries: withoutTries(spent.tries) })}`,
   })),
   {
     label: 'reconcile.remove-leftovers',

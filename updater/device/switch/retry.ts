@@ -6,7 +6,7 @@ import { findFailed } from './record-content.ts';
 import { loadRecord } from './record-store.ts';
 import { renamingSteps } from './renaming.ts';
 import { runSteps, type Step } from './steps.ts';
-import { ukiName } from './uki-name.ts';
+import { ukiName, withTryGivenBack } from './uki-name.ts';
 
 export interface Retry {
   readonly esp: Esp;
@@ -16,7 +16,7 @@ export interface Retry {
 export const RETRY_STEPS: readonly Step<Retry>[] = renamingSteps<Retry>('retry', ({ esp, entry }) => ({
   esp,
   from: entry.path,
-  to: `${LINUX}/${ukiName({ ...entry, tries: givenBack(entry) })}`,
+  to: `${LINUX}/${ukiName({ ...entry, tries: entry.tries && withTryGivenBack(entry.tries) })}`,
 }));
 
 export async function retry(
@@ -31,8 +31,4 @@ export async function retry(
     const entry = await runningEntry(disk, await ukiEntries(esp), running);
     if (entry !== undefined) await runSteps(disk, steps, { esp, entry });
   });
-}
-
-function givenBack({ tries }: UkiEntry): UkiEntry['tries'] {
-  return tries === undefined || tries.done === 0 ? tries : { left: tries.left + 1, done: tries.done - 1 };
 }
