@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 // Three projects: `unit` ends within a minute; `integration` makes whole images, asks the real archive, runs the machine's programs in
 // namespaces; `boot` starts real machines.
@@ -29,6 +30,7 @@ const INTEGRATION = [
   'test/host/provision/apply/devices.test.ts',
   'test/host/provision/apply/power.test.ts',
   'test/host/provision/apply/script.test.ts',
+  'test/host/provision/configure.test.ts',
   'test/host/provision/document/quickjs.test.ts',
   'test/host/provision/network/quickjs.test.ts',
   'test/host/provision/plan/quickjs.test.ts',
@@ -66,11 +68,34 @@ const INTEGRATION = [
   'test/updater/repository/serve.test.ts',
 ];
 
+// Minutes each: begun first, so that neither core is without work at the end.
+const LONGEST = [
+  'test/boot/update/power.test.ts',
+  'test/boot/loader.test.ts',
+  'test/boot/update/update.test.ts',
+  'test/boot/provision/nocloud.test.ts',
+  'test/boot/state.test.ts',
+  'test/boot/attacks.test.ts',
+  'test/boot/install.test.ts',
+  'test/boot/services.test.ts',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const place = LONGEST.findIndex((name) => moduleId.endsWith(name));
+      return place < 0 ? LONGEST.length : place;
+    };
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
+
 export default defineConfig({
   test: {
     // One machine a core.
     maxWorkers: 2,
     minWorkers: 1,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {

@@ -1,4 +1,4 @@
-/** `npm run bench [-- size build boot memory update debian]`: measures, prints a table, writes bench/results.json. */
+/** `npm run bench [-- size build boot memory update device debian]`: measures, prints a table, writes bench/results.json. */
 import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { writeFileAtomic } from '../builder/cache/directory.ts';
@@ -8,6 +8,7 @@ import { benchBuild } from './build.ts';
 import { benchDebian } from './debian/debian.ts';
 import { benchMemory } from './memory.ts';
 import { benchSize } from './size.ts';
+import { benchDevice } from './update/device.ts';
 import { updateRows } from './update/rows.ts';
 import { benchUpdate, UPDATE_IMAGES } from './update/update.ts';
 
@@ -76,8 +77,30 @@ const BENCHES: Readonly<Record<string, (image: string) => Promise<{ result: obje
   },
 };
 
-/** What ours stands beside, with the services of `minimal`. */
-const BESIDE: Readonly<Record<string, () => Promise<{ result: object; rows: Row[] }>>> = {
+/** Not of an image in images/: an update on a machine, and what ours stands beside, with the services of `minimal`. */
+const MORE: Readonly<Record<string, () => Promise<{ result: object; rows: Row[] }>>> = {
+  device: async () => {
+    const result = await benchDevice(ROUNDS);
+    return {
+      result,
+      rows: [
+        { what: 'security round: applying', value: seconds(result.applyMs), goal: '' },
+        { what: 'security round: dd and veritysetup', value: seconds(result.copyMs), goal: '' },
+        {
+          what: 'security round: applying, times these',
+          value: result.ratio.toFixed(2),
+          goal: 'at most 1.5',
+        },
+        { what: 'security round: until committed', value: seconds(result.committedMs), goal: 'under 40 s' },
+        { what: 'poll, nothing new: processor', value: seconds(result.pollCpuMs), goal: 'at most 0.3 s' },
+        {
+          what: 'poll, timestamp signed anew: processor',
+          value: seconds(result.pollNewTimestampCpuMs),
+          goal: 'at most 1.5 s',
+        },
+      ],
+    };
+  },
   debian: async () => {
     const result = await benchDebian(ROUNDS);
     return {
@@ -104,7 +127,7 @@ for (const [name, bench] of Object.entries(BENCHES)) {
     rows.push(...found.map(({ what, value, goal }) => [image, what, value, goal]));
   }
 }
-for (const [name, bench] of Object.entries(BESIDE)) {
+for (const [name, bench] of Object.entries(MORE)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   process.stderr.write(`measuring ${name}\n`);
   const { result, rows: found } = await bench();

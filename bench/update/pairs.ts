@@ -10,10 +10,12 @@ import { writeFileAtomic } from '../../builder/cache/directory.ts';
 import type { Progress } from '../../builder/progress.ts';
 import { testKeys } from '../../test/boot/image.ts';
 
-/** What a machine has of an image. */
+/** What a machine has of an image, and the folder of its build, with the disk that it came on. */
 export interface Built {
   readonly root: string;
   readonly uki: string;
+  readonly disk: string;
+  readonly directory: string;
 }
 
 export interface Pair {
@@ -30,6 +32,39 @@ const SOURCES = ['system-containers', 'bench/images', 'images'];
  * beside the latter, and with today's kernel. Every build uses the lock that is kept under build/bench/update, so that a second run measures the same.
  */
 export async function makePairs(definition: string): Promise<readonly Pair[]> {
+  const { place, build, release, secured, updated } = await preparePairs(definition);
+  const before = await build('1.0.0', release);
+  const after = await build('1.0.1', secured);
+  const newKernel = await build('1.0.2', updated);
+  const configuration = join(place, 'system-containers/time/files/etc/chrony/chrony.conf');
+  await writeFile(configuration, `${await readFile(configuration, 'utf8')}# one changed line\n`);
+  const oneFile = await build('1.0.3', secured);
+  return [
+    { name: 'security round', from: before, to: after },
+    { name: 'one file', from: after, to: oneFile },
+    { name: 'kernel', from: after, to: newKernel },
+  ];
+}
+
+/** The first of these pairs alone. */
+export async function makeSecurityRound(definition: string): Promise<Pair> {
+  const { build, release, secured } = await preparePairs(definition);
+  return {
+    name: 'security round',
+    from: await build('1.0.0', release),
+    to: await build('1.0.1', secured),
+  };
+}
+
+interface Preparation {
+  readonly place: string;
+  readonly build: (version: string, lock: LockFile) => Promise<Built>;
+  readonly release: LockFile;
+  readonly secured: LockFile;
+  readonly updated: LockFile;
+}
+
+async function preparePairs(definition: string): Promise<Preparation> {
   const name = /([^/]+)\.yaml$/.exec(definition)?.[1] ?? 'image';
   const place = join(WORK, name, 'source');
   await rm(place, { recursive: true, force: true });
@@ -48,18 +83,13 @@ export async function makePairs(definition: string): Promise<readonly Pair[]> {
     ].sort((a, b) => (a.name < b.name ? -1 : 1)),
     requested: { ...updated.requested, kernelResolved: release.requested.kernelResolved },
   };
-  const build = (version: string, lock: LockFile): Promise<Built> => buildVersion(file, name, version, lock);
-  const before = await build('1.0.0', release);
-  const after = await build('1.0.1', secured);
-  const newKernel = await build('1.0.2', updated);
-  const configuration = join(place, 'system-containers/time/files/etc/chrony/chrony.conf');
-  await writeFile(configuration, `${await readFile(configuration, 'utf8')}# one changed line\n`);
-  const oneFile = await build('1.0.3', secured);
-  return [
-    { name: 'security round', from: before, to: after },
-    { name: 'one file', from: after, to: oneFile },
-    { name: 'kernel', from: after, to: newKernel },
-  ];
+  return {
+    place,
+    build: (version, lock) => buildVersion(file, name, version, lock),
+    release,
+    secured,
+    updated,
+  };
 }
 
 async function locks(name: string, file: string): Promise<{ release: LockFile; updated: LockFile }> {
@@ -83,14 +113,14 @@ async function buildVersion(file: string, name: string, version: string, lock: L
   const text = await readFile(file, 'utf8');
   await writeFile(file, text.replace(/^version: .*$/m, `version: ${version}`));
   const image = await readImage(file, []);
-  const { uki } = await buildImage(image, {
+  const { uki, disk } = await buildImage(image, {
     lock,
     keys: await testKeys(),
     output,
     progress,
     measure: 'quick',
   });
-  return { uki, root: uki.replace(/\.efi$/, '.root.erofs') };
+  return { uki, root: uki.replace(/\.efi$/, '.root.erofs'), disk, directory: output };
 }
 
 const progress: Progress = {
