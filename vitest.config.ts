@@ -49,6 +49,7 @@ const INTEGRATION = [
   'test/updater/device/fetch/**/*.test.ts',
   'test/updater/device/follow.test.ts',
   'test/updater/device/quickjs.test.ts',
+  'test/updater/device/switch/pe-certificates.test.ts',
   'test/updater/device/scrub/**/*.test.ts',
   'test/updater/device/tuf-client/**/*.test.ts',
   'test/updater/device/tuf/attacks.test.ts',

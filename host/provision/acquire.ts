@@ -6,7 +6,7 @@ import { onlyHearing } from './policy.ts';
 import { findOffline } from './source/find-offline.ts';
 import { findOnline } from './source/find-online.ts';
 import type { Found } from './source/found.ts';
-import { readAdopted, readRecord } from './store/adopted.ts';
+import { readAdopted, readRecord, unheardSource } from './store/adopted.ts';
 import type { AdoptedRecord } from './store/record.ts';
 
 export interface Acquired {
@@ -16,11 +16,17 @@ export interface Acquired {
   readonly record: AdoptedRecord | undefined;
   readonly adopted: Found | undefined;
   /** Why the source could not be read. */
-  readonly fault: string | undefined;
+  readonly fault: Fault | undefined;
   /** Digest of a new configuration that has faults; the adopted one stands in its place. */
   readonly rejected?: string;
   /** Somebody asked for it: also what was done before is done. */
   readonly again?: true;
+}
+
+export interface Fault {
+  readonly text: string;
+  /** It is the server that does not answer as it should: says nothing against this version of the image. */
+  readonly passing: boolean;
 }
 
 /** All asking over the network together. */
@@ -32,6 +38,11 @@ export async function acquire(
   policy: ProvisioningPolicy,
   where: 'offline' | 'online',
 ): Promise<Acquired> {
+  const unheard = unheardSource(system, policy);
+  if (unheard !== undefined) {
+    const text = `this machine was configured by ${unheard}, which this image does not hear; its definition would by: provisioning: { sources: { ${unheard}: [...] } }`;
+    return { found: undefined, record: undefined, adopted: undefined, fault: { text, passing: false } };
+  }
   const record = readRecord(system, policy);
   const adopted = record === undefined ? undefined : readAdopted(system, record);
   // A record without its documents is no adoption: the machine asks anew, but still only that kind of source.
@@ -41,13 +52,21 @@ export async function acquire(
     const found = await find(system, heard, where, record);
     return { found: found ?? adopted, record, adopted, fault: undefined };
   } catch (error) {
-    return { found: adopted, record, adopted, fault: faultText(error) };
+    return { found: adopted, record, adopted, fault: { text: faultText(error), passing: isPassing(error) } };
   }
 }
 
 export function faultText(error: unknown): string {
   if (!(error instanceof SlipwayError)) return String(error);
   return error.hint === undefined ? error.message : `${error.message} (${error.hint})`;
+}
+
+/** `provision.meta-data` and its like are about what was read; these about who was asked. */
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof SlipwayError)) return false;
+  return (
+    ['provision.unreachable', 'provision.refused'].includes(error.code) || error.code.startsWith('http.')
+  );
 }
 
 async function find(

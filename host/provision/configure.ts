@@ -2,45 +2,21 @@
  * Makes this machine what its configuration says: reads the documents, plans, applies, remembers, and says how it went. Everything in it can be
  * done again.
  */
-import type {
-  ConfigStatus,
-  KeyStatus,
-  ProvisionedMachine,
-  ProvisioningPolicy,
-} from '../../spec/provisioning.ts';
+import type { ConfigStatus, KeyStatus, ProvisioningPolicy } from '../../spec/provisioning.ts';
 import type { System } from '../../system/system.ts';
 import { faultText, type Acquired } from './acquire.ts';
-import { applyPlan, type Applied } from './apply/apply.ts';
-import { readFacts } from './apply/facts.ts';
+import { carryOut, forgetMachine, type CarriedOut, type Stage } from './carry-out.ts';
 import { startInstallation } from './installing.ts';
-import { applyNetwork } from './network/apply.ts';
-import { readNetworkFacts } from './network/facts.ts';
-import { NETWORK_SERVICE } from './network/paths.ts';
-import { planNetwork, type NetworkPlan } from './network/plan.ts';
 import { PATHS } from './paths.ts';
-import { planConfig } from './plan/plan.ts';
-import type { ConfigPlan, Phase, Step, Verdict } from './plan/step.ts';
 import { lineOf, readFound, type Reading } from './read.ts';
 import { goDown, restartServices } from './running.ts';
-import { prepareServices, type PreparedServices } from './services.ts';
 import type { Found } from './source/found.ts';
-import { createHttpClient } from './source/http/client.ts';
 import { NO_CONFIGURATION, publishStatus } from './status.ts';
-import { isOwnFailure } from './store/failure.ts';
 import { digestOf, readTried, recordOf, storeAdopted, storeRecord } from './store/adopted.ts';
+import { isOwnFailure } from './store/failure.ts';
+import { storeIncluded } from './store/included.ts';
 import type { AdoptedRecord } from './store/record.ts';
 import { forgetRestore, isRestorable, storeRestore } from './store/restore.ts';
-
-/** `boot`: before any service runs, without a network. `online`: beside running services. */
-export type Stage = 'boot' | 'online';
-
-const PHASES: Readonly<Record<Stage, readonly Phase[]>> = {
-  boot: ['early', 'state'],
-  online: ['state', 'online', 'final'],
-};
-/** Everything that is fetched, together. */
-const FETCH_BUDGET_MS = 600_000;
-const AT_START = { part: 'network-config', line: 1, column: 1 } as const;
 
 export async function configure(
   system: System,
@@ -49,18 +25,22 @@ export async function configure(
   stage: Stage,
 ): Promise<ConfigStatus> {
   const { found, record, adopted, fault } = acquired;
-  const troubles = fault === undefined ? [] : [fault];
+  // A server that is away harms no machine that was told before.
+  const excused = fault?.passing === true && adopted !== undefined;
+  const troubles = fault === undefined || excused ? [] : [fault.text];
   /** A state partition that is full, or fails: the machine comes up as it should all the same, and says so. */
   const keep = async (storing: Promise<void>): Promise<void> =>
     storing.catch((error: unknown) => void troubles.push(`it cannot be kept: ${faultText(error)}`));
   if (found === undefined) {
-    if (stage === 'online') forgetMachine(system);
+    if (stage === 'online') await forgetMachine(system);
+    // Until somebody says what this machine is to be, it asks.
+    if (fault?.passing === true) makeDue(system);
     const nothing: ConfigStatus = {
       ...NO_CONFIGURATION,
       problems: troubles,
       state: fault === undefined ? 'none' : 'failed',
     };
-    await publish(system, nothing, null);
+    await publish(system, nothing, null, fault?.passing === true ? 'passing' : 'own');
     return nothing;
   }
   const wanted = recordOf(found, false);
@@ -77,7 +57,7 @@ export async function configure(
       keys: reading.keys,
       problems: [],
       notes: found.notes,
-      revertsAt: null,
+      revertsAt: readTried(system)?.revertsAt ?? null,
     };
     publishStatus(system, pending, 'quiet');
     return pending;
@@ -87,11 +67,14 @@ export async function configure(
     // Better the machine that it was than half of what somebody meant.
     const why = `the new configuration of ${found.origin} has faults, so the one before stays: ${errors.map(lineOf).join('; ')}`;
     const rejected = digestOf(wanted);
-    return configure(system, policy, { found: adopted, record, adopted, fault: why, rejected }, stage);
+    const own = { text: why, passing: false };
+    return configure(system, policy, { found: adopted, record, adopted, fault: own, rejected }, stage);
   }
   // Adopted before it is carried out: what a power cut interrupts is done again.
   if (isNew) await keep(storeAdopted(system, found, wanted));
-  const what = !isNew && record.complete && acquired.again !== true ? 'what a boot forgets' : 'all';
+  if (isNew || reading.includedAnew) await keep(keepIncluded(system, found, reading));
+  const again = acquired.again === true || reading.includedAnew;
+  const what = !isNew && record.complete && !again ? 'what a boot forgets' : 'all';
   const result = await carryOut(system, policy, found, reading, stage, what);
   const keys = mergeKeys(reading.keys, result.keys);
   const complete = !keys.some(({ state }) => state === 'failed');
@@ -115,25 +98,40 @@ export async function configure(
     state: failed ? 'failed' : tried !== undefined ? 'trying' : pending ? 'pending' : 'applied',
     keys,
     problems: [...new Set(problems)],
-    notes: found.notes,
+    notes: excused ? [...found.notes, fault.text] : found.notes,
     revertsAt: tried?.revertsAt ?? null,
   };
-  if (stage === 'boot' && (pending || isAsked(found))) makeDue(system);
-  await publish(system, status, acquired.rejected ?? status.digest);
-  await remember(system, kept, result, status, isAsked(found)).catch(() => undefined);
+  const asks = isAsked(found) || reading.asksAgain;
+  if (stage === 'boot' && (pending || asks)) makeDue(system);
+  const published = await publish(system, status, acquired.rejected ?? status.digest, 'own');
+  await remember(system, kept, result, published, asks).catch(() => undefined);
   if (stage === 'online') await restartServices(system, result.restart);
   if (result.power !== null) goDown(system, result.power);
-  const { install } = reading.config;
-  const mayWriteDisks = policy.sources[found.source]?.includes('disks') === true;
-  if (install !== undefined && status.state === 'applied' && mayWriteDisks)
-    startInstallation(system, install);
-  return status;
+  const { install } = result.plan;
+  if (install !== null && status.state === 'applied') startInstallation(system, install);
+  return published;
 }
 
-/** `digest`: of what failed, where anything did. */
-async function publish(system: System, status: ConfigStatus, digest: string | null): Promise<void> {
-  const own = await isOwnFailure(system, status.state === 'failed', digest);
-  publishStatus(system, status, 'loud', own ? 'shut' : 'open');
+/** `digest`: of what failed, where anything did. `passing`: a server's failure. What a version on trial refuses that the one before allowed is its failure. */
+async function publish(
+  system: System,
+  status: ConfigStatus,
+  digest: string | null,
+  whose: 'own' | 'passing',
+): Promise<ConfigStatus> {
+  const failed = status.state === 'failed';
+  const refused = status.keys.flatMap(({ key, state }) => (state === 'refused' ? [key] : []));
+  const own =
+    (await isOwnFailure(system, { digest, failed, refused })) && !(whose === 'passing' && isTrial(system));
+  const published: ConfigStatus = own ? { ...status, state: 'failed' } : status;
+  publishStatus(system, published, 'loud', own ? 'shut' : 'open');
+  return published;
+}
+
+/** Those of a configuration that may return stay. */
+function keepIncluded(system: System, { instanceId }: Found, { included }: Reading): Promise<void> {
+  const others = readTried(system) === undefined ? 'remove' : 'keep';
+  return storeIncluded(system, instanceId, included, others);
 }
 
 /** So that the next boot need not plan what it knows; never while something is tried, or another configuration is wanted than the adopted one. */
@@ -164,105 +162,6 @@ async function remember(
     status,
     due: asked || waits || services.length > 0 || plan.steps.some(({ kind }) => kind === 'services'),
   });
-}
-
-export interface PlannedFound {
-  readonly plan: ConfigPlan;
-  readonly network: NetworkPlan | undefined;
-  readonly verdicts: readonly Verdict[];
-}
-
-export async function planFound(
-  system: System,
-  policy: ProvisioningPolicy,
-  found: Found,
-  reading: Reading,
-): Promise<PlannedFound> {
-  const plan = planConfig(reading.config, await readFacts(system, reading.config, found), policy);
-  const { network, verdicts } = planFoundNetwork(system, policy, found, reading);
-  return { plan, network, verdicts: [...plan.verdicts, ...verdicts] };
-}
-
-interface CarriedOut extends Pick<Applied, 'keys' | 'restart' | 'power'> {
-  readonly plan: ConfigPlan;
-  readonly network: NetworkPlan | undefined;
-  readonly machine: ProvisionedMachine;
-}
-
-async function carryOut(
-  system: System,
-  policy: ProvisioningPolicy,
-  found: Found,
-  reading: Reading,
-  stage: Stage,
-  what: 'all' | 'what a boot forgets',
-): Promise<CarriedOut> {
-  const { plan, network, verdicts } = await planFound(system, policy, found, reading);
-  const steps = what === 'all' ? plan.steps : plan.steps.filter((step) => !lasts(step));
-  const networkChanged = applyNetwork(system, network) === 'changed';
-  let services: PreparedServices = { services: [], verdicts: [], changed: false };
-  const applied = await applyPlan(
-    system,
-    { ...plan, steps, verdicts },
-    {
-      ...phasesOf(system, stage, found),
-      ...(stage === 'boot'
-        ? {}
-        : {
-            http: createHttpClient(system, { endsAtMs: system.uptimeMs() + FETCH_BUDGET_MS }),
-          }),
-      services: async () => {
-        services = await prepareServices(system, policy, found, reading, stage === 'boot' ? 'no' : 'yes');
-        return services;
-      },
-      version: imageVersion(system),
-    },
-  );
-  system.writeText(PATHS.early, '', 0o600);
-  const machine: ProvisionedMachine = { format: '1.0', ...applied.machine, services: services.services };
-  writeMachine(system, machine);
-  const restart = networkChanged ? [...new Set([...applied.restart, NETWORK_SERVICE])] : applied.restart;
-  return { keys: applied.keys, restart, power: applied.power, plan, network, machine };
-}
-
-/** What runs at every boot runs once in it: before the services where the source was there by then, else as soon as the network gave it. */
-function phasesOf(
-  system: System,
-  stage: Stage,
-  { source }: Found,
-): { readonly phases: readonly Phase[]; readonly before?: readonly Phase[] } {
-  if (stage === 'boot') return { phases: PHASES.boot };
-  const isLate = source !== 'operator' && system.status(PATHS.early) === undefined;
-  return isLate ? { phases: ['early', ...PHASES.online] } : { phases: PHASES.online, before: ['early'] };
-}
-
-function planFoundNetwork(
-  system: System,
-  policy: ProvisioningPolicy,
-  { source }: Found,
-  { network }: Reading,
-): { readonly network: NetworkPlan | undefined; readonly verdicts: readonly Verdict[] } {
-  if (network === undefined) return { network: undefined, verdicts: [] };
-  const key = 'network-config';
-  const rights = policy.sources[source] ?? [];
-  if (!rights.includes('network')) {
-    const line = `provisioning: { sources: { ${source}: [${[...rights, 'network'].join(', ')}] } }`;
-    const reason = `this image does not let ${source} do that; its definition would by: ${line}`;
-    return { network: undefined, verdicts: [{ key, at: AT_START, state: 'refused', reason }] };
-  }
-  const plan = planNetwork(network, readNetworkFacts(system));
-  const problems = plan.problems.map(({ line, message, kind }): Verdict => {
-    const at = { ...AT_START, line };
-    // A card may come later.
-    return { key, at, state: kind === 'missing-card' ? 'ignored' : 'failed', reason: message };
-  });
-  return { network: plan, verdicts: [{ key, at: AT_START, state: 'applied', reason: null }, ...problems] };
-}
-
-/** Done once for a configuration; what somebody changed since is his. */
-function lasts(step: Step): boolean {
-  const kinds: readonly Step['kind'][] = ['host-keys', 'random-seed', 'partition-table', 'format'];
-  return kinds.includes(step.kind) || (step.kind === 'file' && step.path.startsWith('/var/'));
 }
 
 /** What stands in the documents, with what became of it. */
@@ -297,16 +196,6 @@ function makeDue(system: System): void {
   system.writeText(PATHS.due, '', 0o600);
 }
 
-function writeMachine(system: System, machine: ProvisionedMachine): void {
-  const text = `${JSON.stringify(machine)}\n`;
-  if (system.readText(PATHS.machine) !== text) system.writeText(PATHS.machine, text, 0o600);
-}
-
-function forgetMachine(system: System): void {
-  system.remove(PATHS.machine);
-  applyNetwork(system, undefined);
-}
-
-function imageVersion(system: System): string {
-  return system.readText('/run/slipway/boot/version')?.trim() ?? '';
+function isTrial(system: System): boolean {
+  return system.readText('/run/slipway/boot/trial')?.trim() === '1';
 }

@@ -9,6 +9,8 @@ import { readNetworkConfig } from './network/read.ts';
 import type { Found } from './source/found.ts';
 import { gunzip } from './source/gunzip.ts';
 import { createHttpClient } from './source/http/client.ts';
+import { sameBytes } from './source/look-offline.ts';
+import { readIncluded, type Included } from './store/included.ts';
 
 export interface Reading {
   readonly config: MachineConfig;
@@ -17,6 +19,11 @@ export interface Reading {
   readonly diagnostics: readonly Diagnostic[];
   /** Some of it stands at an address, and was not fetched. */
   readonly needsNetwork: boolean;
+  /** What stood at addresses, and whether that is other than before. */
+  readonly included: Included;
+  readonly includedAnew: boolean;
+  /** Some of that is asked for again at each boot. */
+  readonly asksAgain: boolean;
 }
 
 /** All fetching together. */
@@ -26,6 +33,9 @@ const FETCH_BUDGET_MS = 60_000;
 export async function readFound(system: System, found: Found, fetch: 'fetch' | 'offline'): Promise<Reading> {
   const budget = { endsAtMs: system.uptimeMs() + FETCH_BUDGET_MS };
   let needsNetwork = false;
+  let includedAnew = false;
+  let asksAgain = false;
+  const included = new Map<string, Uint8Array>();
   const client = createHttpClient(system, budget);
   const { userData, vendorData, networkConfig } = found;
   const read = await readDocuments(
@@ -35,12 +45,20 @@ export async function readFound(system: System, found: Found, fetch: 'fetch' | '
     },
     {
       variables: found.metaData.variables,
-      fetch: async (url) => {
-        if (fetch === 'offline') {
+      fetch: async (url, once) => {
+        asksAgain ||= !once;
+        const kept = readIncluded(system, found.instanceId, url);
+        const asked = fetch === 'fetch' && !(once && kept !== undefined);
+        // Whoever cannot be asked now was asked before.
+        const fetched = asked ? await client.follow(url).catch(() => undefined) : undefined;
+        includedAnew ||= fetched !== undefined && !sameBytes(fetched, kept);
+        const bytes = fetched ?? kept;
+        if (bytes !== undefined) included.set(url, bytes);
+        else if (fetch === 'offline') {
           needsNetwork = true;
-          return undefined;
+          return 'later';
         }
-        return client.follow(url).catch(() => undefined);
+        return bytes;
       },
       inflate: async (bytes, limitBytes) => {
         try {
@@ -60,6 +78,9 @@ export async function readFound(system: System, found: Found, fetch: 'fetch' | '
     keys: read.keys,
     diagnostics: [...read.diagnostics, ...network.diagnostics],
     needsNetwork,
+    included,
+    includedAnew,
+    asksAgain,
   };
 }
 

@@ -97,6 +97,8 @@ export function runDaemon(system: System): void {
     look();
     follow();
     memory = { ...memory, problems: bootProblems(system) };
+    const provisioning = provisioner.busy() ? 'under way' : 'settled';
+    if (memory.update !== null) memory = { ...memory, update: { ...memory.update, provisioning } };
     let nowMs = system.uptimeMs();
     const planned = plan(description, memory, nowMs);
     memory = planned.memory;

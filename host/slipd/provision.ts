@@ -20,6 +20,8 @@ const MEMORY_BYTES = 64 * 1024 * 1024;
 export interface Provisioner {
   /** Called on each turn; `network`: whether it is up. Returns the uptime at which it wants to be called again. */
   tick(network: boolean): number;
+  /** There is work left, or under way. */
+  readonly busy: () => boolean;
 }
 
 /** `ended`: called after each run. */
@@ -63,7 +65,7 @@ export function createProvisioner(system: System, ended: () => void): Provisione
     if (pid < 0) system.after(0, over);
   }
 
-  return { tick };
+  return { tick, busy: () => running || system.status(FILES.due) !== undefined };
 }
 
 export function hasProvisioner(system: System): boolean {

@@ -2,7 +2,7 @@
 import { formatDiagnostic, type Diagnostic } from '../../../spec/diagnostic.ts';
 import type { ProvisioningPolicy } from '../../../spec/provisioning.ts';
 import type { System } from '../../../system/system.ts';
-import { planFound } from '../configure.ts';
+import { planFound } from '../carry-out.ts';
 import { readFound } from '../read.ts';
 import { serviceFaults } from '../services.ts';
 import { readAdopted, readRecord } from '../store/adopted.ts';

@@ -272,7 +272,10 @@ async function splitInclude(
     // What follows the path may be a token.
     const shown = printable(url.replace(/[?#].*$/, '').replace(/\/\/[^/@]*@/, '//'));
     if (bytes === undefined) refuse(splitting, source, line, 'include', `${shown} cannot be fetched`);
-    else await split(splitting, bytes, { name: `${given.name} (${shown})`, depth: given.depth + 1 });
+    else if (bytes === 'later') {
+      const reason = `${shown} is fetched when there is a network`;
+      splitting.keys.push({ key: 'document', state: 'pending', file: source.display, line, reason });
+    } else await split(splitting, bytes, { name: `${given.name} (${shown})`, depth: given.depth + 1 });
   }
 }
 

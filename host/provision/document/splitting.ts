@@ -18,10 +18,10 @@ export interface Context {
   /** `v1`, `ds` and their aliases, for `## template: jinja`; absent on a workstation, where nobody knows the machine. */
   readonly variables?: Readonly<Record<string, unknown>>;
   /**
-   * What stands at an address of `#include`; `once`: kept for the instance. `undefined`: it could not be had. Absent where nothing is to
-   * be fetched, as on a workstation.
+   * What stands at an address of `#include`; `once`: kept for the instance. `undefined`: it could not be had. `later`: not before there is a
+   * network. Absent where nothing is to be fetched, as on a workstation.
    */
-  readonly fetch?: (url: string, once: boolean) => Promise<Uint8Array | undefined>;
+  readonly fetch?: (url: string, once: boolean) => Promise<Uint8Array | 'later' | undefined>;
   /** Unpacks gzip; `undefined`: it is broken, or larger than the limit. */
   readonly inflate: (bytes: Uint8Array, limitBytes: number) => Promise<Uint8Array | undefined>;
 }

@@ -46,6 +46,7 @@ export const PARTS: readonly Part[] = [
   part('growpart', 'disks', 'growpart', ({ growpart }) => growpart?.at),
   part('resize_rootfs', 'disks', 'resizeRootfs', ({ resizeRootfs }) => resizeRootfs?.at),
   part('device_aliases', 'disks', 'deviceAliases', ({ deviceAliases }) => deviceAliases[0]?.name.at),
+  part('install', 'disks', 'install', ({ install }) => install?.disk.at),
   part('services', 'services', 'services', ({ services }) => services[0]?.name.at),
   part('update', 'update', 'update', ({ update }) => update?.at),
   part('bootcmd', 'scripts', 'bootCommands', ({ bootCommands }) => bootCommands[0]?.at),

@@ -52,6 +52,7 @@ export function planConfig(
       ...refused,
       ...[accounts, disks, files, name, settings, final].flatMap(({ verdicts }) => verdicts),
     ],
+    install: config.install ?? null,
   };
 }
 

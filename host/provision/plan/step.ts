@@ -3,7 +3,7 @@
  * host. Steps hold secrets (contents of files, command lines): a plan is shown by `describeStep` alone.
  */
 import type { DatasourceName } from '../../../spec/provisioning.ts';
-import type { Bytes, HostKeyType, PHONE_HOME_FIELDS, Place } from '../config.ts';
+import type { Bytes, HostKeyType, InstallSettings, PHONE_HOME_FIELDS, Place } from '../config.ts';
 
 export interface ConfigPlan {
   readonly format: '1.0';
@@ -13,6 +13,8 @@ export interface ConfigPlan {
   readonly steps: readonly Step[];
   /** Of what is not done at all, and why; and what there is to be said of what is. */
   readonly verdicts: readonly Verdict[];
+  /** For the installer, on live media. */
+  readonly install: InstallSettings | null;
 }
 
 /** Of a key, or of one entry of it. */

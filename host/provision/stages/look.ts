@@ -8,7 +8,7 @@ import { readDmi } from '../source/dmi.ts';
 import { heard, lookOffline } from '../source/look-offline.ts';
 import { onlineSource } from '../source/platform.ts';
 import { makeRuntimeDirectory, publishStatus, wakeSlipd } from '../status.ts';
-import { readRecord, readTried, sameSeed } from '../store/adopted.ts';
+import { readRecord, readTried, sameSeed, unheardSource } from '../store/adopted.ts';
 import { rememberLooked } from '../store/looked.ts';
 import { readRestore, type Restore } from '../store/restore.ts';
 
@@ -18,6 +18,8 @@ export async function look(system: System, storage: 'present' | 'all'): Promise<
   if (policy === undefined) return 'done';
   const record = readRecord(system, policy);
   if (record === undefined) {
+    // provision.js says so.
+    if (unheardSource(system, policy) !== undefined) return 'more';
     const seed = await lookOffline(system, policy, { storage });
     if (storage === 'all') await rememberLooked(system);
     const platform = policy.platform === 'auto' ? onlineSource(readDmi(system)) : policy.platform;

@@ -33,9 +33,9 @@ export async function revertStage(system: System, policy: ProvisioningPolicy): P
   });
 }
 
-/** The record is that of before; after a cut in between, it is done again. */
+/** The record is that of before, to be carried out anew, files included: what was tried may have changed them. After a cut in between, it is done again. */
 export async function takeBack(system: System, { before }: Tried): Promise<void> {
   if (before === null) await forgetAdopted(system);
-  else await storeRecord(system, before);
+  else await storeRecord(system, { ...before, complete: false });
   await forgetTried(system);
 }

@@ -4,7 +4,11 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
-import { PROVISIONING_PATHS, type ProvisioningPolicy } from '../../../spec/provisioning.ts';
+import {
+  PROVISIONING_PATHS,
+  type DatasourceName,
+  type ProvisioningPolicy,
+} from '../../../spec/provisioning.ts';
 import type { System } from '../../../system/system.ts';
 import { hears } from '../policy.ts';
 import type { Documents, Found, Seed } from '../source/found.ts';
@@ -86,6 +90,12 @@ export async function forgetAdopted(system: System): Promise<void> {
 export function readRecord(system: System, policy: ProvisioningPolicy): AdoptedRecord | undefined {
   const record = parseRecord(readJson(system, `${DIRECTORY}/${RECORD}`));
   return record !== undefined && hears(policy, record.source) ? record : undefined;
+}
+
+/** Who configured this machine, where the image does not hear that source. */
+export function unheardSource(system: System, policy: ProvisioningPolicy): DatasourceName | undefined {
+  const record = parseRecord(readJson(system, `${DIRECTORY}/${RECORD}`));
+  return record !== undefined && !hears(policy, record.source) ? record.source : undefined;
 }
 
 /** The stored documents, as the source once gave them. `undefined` where one is missing or is not what was stored. */

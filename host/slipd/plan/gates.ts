@@ -7,6 +7,9 @@ import { isFailing } from './restart.ts';
 /** A boot whose gates are not all healthy by then is degraded. */
 export const BOOT_DEADLINE_MS = 300_000;
 
+/** A version on trial is not kept while its configuration is still being carried out; but no server that is away may keep it from being kept. */
+export const PROVISIONING_PATIENCE_MS = 240_000;
+
 /** Names of the gates that are not healthy now. */
 export function badGates(description: MachineDescription, memory: Memory, nowMs: number): readonly string[] {
   return description.services
@@ -49,8 +52,14 @@ export function judgeBoot(description: MachineDescription, memory: Memory, nowMs
   const sound = memory.problems.length === 0;
   const since = good ? (boot.gatesHealthySinceMs ?? nowMs) : null;
   const soaked = since !== null && nowMs - since >= description.gateSoakMs;
+  const provisioned =
+    memory.update?.phase !== 'trying' ||
+    memory.update.provisioning === 'settled' ||
+    nowMs >= boot.sinceMs + PROVISIONING_PATIENCE_MS;
   const complete =
-    badUpdateGates(memory.update).length === 0 && unprovenGates(description, memory, since).length === 0;
+    provisioned &&
+    badUpdateGates(memory.update).length === 0 &&
+    unprovenGates(description, memory, since).length === 0;
   if (soaked && sound && complete) return { ...boot, gatesHealthySinceMs: since, verdict: 'healthy' };
   const bad = !good || !sound || !complete;
   const late = nowMs >= boot.sinceMs + BOOT_DEADLINE_MS;

@@ -95,6 +95,8 @@ export interface UpdateMemory {
   /** Since when some gate has been bad, not only late. */
   readonly badSinceMs: number | null;
   readonly gates: Readonly<Record<UpdateGate, UpdateGateMemory>>;
+  /** Whether the configuration has work left that may yet fail: what is fetched, what a metadata server says. */
+  readonly provisioning: 'settled' | 'under way';
 }
 
 export interface Memory {

@@ -3,7 +3,7 @@
  * work of switch.js; here is decided when it starts. Pure, as all of plan/.
  */
 import type { MachineDescription, MachineService } from '../../../spec/machine.ts';
-import { badGates, badUpdateGates, UPDATE_GATES } from './gates.ts';
+import { badGates, badUpdateGates, PROVISIONING_PATIENCE_MS, UPDATE_GATES } from './gates.ts';
 import type { Action, Memory, ServiceMemory, UpdateGate, UpdateMemory } from './memory.ts';
 import { hasCompleted } from './order.ts';
 import { isFailing } from './restart.ts';
@@ -32,6 +32,7 @@ export function initialUpdate(trial: boolean): UpdateMemory {
     reconciled: false,
     badSinceMs: null,
     gates: { updater: gate, network: gate },
+    provisioning: 'settled',
   };
 }
 
@@ -103,6 +104,7 @@ export function nextUpdateMs(memory: Memory, nowMs: number): number {
   const times = [
     update.command === null ? update.nextAtMs : update.commandSinceMs + COMMAND_LIMIT_MS,
     update.badSinceMs === null ? NEVER : update.badSinceMs + PATIENCE_MS,
+    update.provisioning === 'settled' ? NEVER : boot.sinceMs + PROVISIONING_PATIENCE_MS,
     ...UPDATE_GATES.map((gate) =>
       update.phase === 'trying' && boot.gatesHealthySinceMs !== null ? update.gates[gate].nextAtMs : NEVER,
     ),
@@ -122,8 +124,8 @@ function judge(
   if (known.phase !== 'trying') return known;
   if (memory.boot.verdict === 'healthy') return { ...known, phase: 'confirming' };
   const bad = description.services.filter((service) => service.gate && isBad(service, memory, nowMs));
-  // An updater that is broken stays so; a network may only be late.
-  const broken = known.gates.updater.state === 'unhealthy';
+  // An updater that is broken stays so, and so does what the boot scripts and provisioning found; a network may only be late.
+  const broken = known.gates.updater.state === 'unhealthy' || memory.problems.length > 0;
   const badSinceMs = bad.length === 0 && !broken ? null : (known.badSinceMs ?? nowMs);
   const failing = bad.some(({ name }) => isFailing(memory.services[name]!, nowMs));
   if (

@@ -40,6 +40,8 @@ export interface Updater {
   readonly trial: boolean;
   readonly gate: (gate: UpdateGate, nowMs: number) => { readonly ok: boolean; readonly detail: string };
   readonly command: (command: string, nowMs: number) => { readonly code: number; readonly detail: string };
+  /** Whether the configuration is still being carried out. */
+  readonly provisioning?: (nowMs: number) => boolean;
 }
 
 export interface Step {
@@ -84,6 +86,8 @@ export function simulate(
 
   while (nowMs <= untilMs) {
     turns++;
+    const provisioning = updater?.provisioning?.(nowMs) === true ? 'under way' : 'settled';
+    if (memory.update !== null) memory = { ...memory, update: { ...memory.update, provisioning } };
     const planned = plan(description, memory, nowMs);
     memory = planned.memory;
     for (const action of planned.actions) {

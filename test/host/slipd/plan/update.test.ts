@@ -152,3 +152,20 @@ test('an image without an updater does nothing of this', () => {
   expect(commands(trace)).toEqual([]);
   expect(trace.memory.boot.verdict).toBe('healthy');
 });
+
+test('what the boot scripts or provisioning found ends it soon, with that as the reason', () => {
+  const problem = 'provisioning: this image does not let nocloud do that';
+  const trace = simulate(machine, () => GOOD, [], 20 * MINUTE, [problem], GOOD_UPDATER);
+  expect(commands(trace).filter((command) => !command.startsWith('boot'))).toEqual(['fail 15']);
+  expect(reason(trace)).toBe(problem);
+});
+
+test.each([
+  ['done after a minute: kept then', MINUTE, /^confirm 6\d$/],
+  ['never done, since a server is away: kept all the same', Infinity, /^confirm 24\d$/],
+])('a configuration that is still carried out holds it back: %s', (_, untilMs, confirmed) => {
+  const provisioning = (nowMs: number): boolean => nowMs < untilMs;
+  const trace = run({ provisioning });
+  expect(commands(trace)).toContainEqual(expect.stringMatching(confirmed));
+  expect(trace.memory.update).toMatchObject({ phase: 'committed' });
+});
