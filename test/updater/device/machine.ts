@@ -237,7 +237,7 @@ export async function testMachine(
         part('installUki', () => installUki(disk, machine.running, manifest, produce)),
       applyUki: (_system, { manifest, outputPath }) =>
         part('applyUki', () => {
-          const made = ['1.0.1', '1.1.0', '1.2.0', '1.3.0']
+          const made = ['0.9.0', '1.0.1', '1.1.0', '1.2.0', '1.3.0']
             .map(ukiOf)
             .find((text) => sha256(text) === manifest.uki.sha256);
           writeFileSync(outputPath, made ?? '');

@@ -7,6 +7,7 @@ import { arm, disarm, listCopy, startedFromCopy } from '../switch/guard.ts';
 import { loadRecord } from '../switch/record-store.ts';
 import { keepCopy } from '../switch/repair-uki.ts';
 import type { ScrubMemory } from './memory.ts';
+import { sizeOf } from './missing.ts';
 import { scrubUkis, type UkiScrub } from './ukis.ts';
 
 export interface Guarding {
@@ -28,7 +29,10 @@ export async function guardBoot({ disk, running, memory, copy }: Guarding): Prom
     const options = { disk, running, known, copy, published: () => Promise.resolve(undefined) };
     const own = (await scrubUkis(options)).find((finding) => finding.version === version);
     if (own?.state === 'repaired')
-      repairs = [...repairs, `the rotten UKI of ${version}; this start was from its copy`];
+      repairs = [
+        ...repairs,
+        `the ${own.missing === true ? 'missing' : 'rotten'} UKI of ${version}; this start was from its copy`,
+      ];
     else if (own === undefined || own.state === 'rotten')
       alarms = [...alarms, `the UKI of ${version} is rotten or gone, and this start was from its copy`];
   }
@@ -51,17 +55,4 @@ export async function guardBoot({ disk, running, memory, copy }: Guarding): Prom
   if (copied === undefined) await disarm(disk);
   else await arm(disk, copied);
   return { ...memory, alarms, repairs, ukis: known, copyOf: copied === undefined ? null : version };
-}
-
-async function sizeOf(
-  esp: {
-    readonly list: (
-      directory: string,
-    ) => Promise<readonly { readonly name: string; readonly sizeBytes: number }[]>;
-  },
-  path: string,
-): Promise<number | undefined> {
-  const [, directory = '', name = ''] = /^(.*)\/([^/]*)$/.exec(path) ?? [];
-  return (await esp.list(directory)).find((entry) => entry.name.toLowerCase() === name.toLowerCase())
-    ?.sizeBytes;
 }

@@ -90,12 +90,13 @@ function slotRepair({ slot, version, repaired }: SlotReport): string[] {
     : [`${repaired} rotten ${repaired === 1 ? 'block' : 'blocks'} of the root of ${version} (slot ${slot})`];
 }
 
-function ukiAlarm({ version, state, detail }: UkiFinding): string[] {
+function ukiAlarm({ version, state, missing, detail }: UkiFinding): string[] {
+  const what = missing === true ? 'missing' : 'rotten';
   return state === 'rotten'
-    ? [`the UKI of ${version} is rotten${detail === undefined ? '' : `: ${detail}`}`]
+    ? [`the UKI of ${version} is ${what}${detail === undefined ? '' : `: ${detail}`}`]
     : [];
 }
 
-function ukiRepair({ version, state }: UkiFinding): string[] {
-  return state === 'repaired' ? [`the rotten UKI of ${version}`] : [];
+function ukiRepair({ version, state, missing }: UkiFinding): string[] {
+  return state === 'repaired' ? [`the ${missing === true ? 'missing' : 'rotten'} UKI of ${version}`] : [];
 }

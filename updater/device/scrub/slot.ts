@@ -3,7 +3,6 @@
  * the tree from what is below it, a block of data from wherever one of its digest can be had. Nothing is written whose digest is not the wanted one.
  */
 import { BLOCK_BYTES } from '../../../spec/layout.ts';
-import { concatenate } from '../../../system/bytes.ts';
 import type { System } from '../../../system/system.ts';
 import { bytesOfHex, hexOf } from '../../payload/bytes.ts';
 import type { Medium } from '../apply/medium.ts';
@@ -15,6 +14,8 @@ import {
   treeLevels,
   type BlockHasher,
 } from '../apply/tree.ts';
+import { digestsOf, hashEach, isEqual, readBlock, type Row } from './rows.ts';
+import { remakeBlock } from './tree-repair.ts';
 
 /** Candidates for blocks of data, by their numbers; `wanted`: number to digest (hexadecimal). */
 export type BlockSource = (wanted: ReadonlyMap<number, string>) => Promise<ReadonlyMap<number, Uint8Array>>;
@@ -54,13 +55,6 @@ export async function scrubSlot(system: System, options: SlotScrub): Promise<Slo
 
 type Work = SlotScrub & { readonly hasher: BlockHasher };
 
-/** A level of the tree, or the data below it. */
-interface Row {
-  readonly medium: Medium;
-  readonly start: number;
-  readonly blocks: number;
-}
-
 async function check(work: Work): Promise<SlotFindings> {
   const { data, tree, dataBlocks, rootHash } = work;
   const rows: readonly Row[] = [
@@ -81,9 +75,8 @@ async function check(work: Work): Promise<SlotFindings> {
             (above.start + first / DIGESTS_PER_BLOCK) * BLOCK_BYTES,
             Math.ceil(count / DIGESTS_PER_BLOCK) * BLOCK_BYTES,
           );
-    const below = rows[index + 1];
     const mend = (bad: ReadonlyMap<number, string>): Promise<ReadonlySet<number>> =>
-      below === undefined ? mendData(work, bad) : mendTree(work, row, below, bad);
+      index === rows.length - 1 ? mendData(work, bad) : mendTree(work, rows, index, bad);
     const found = await checkRow(work, row, digests, blind, mend);
     rotten += found.rotten;
     repaired += found.repaired;
@@ -115,7 +108,7 @@ async function checkRow(
   for (let first = 0; first < row.blocks; first += BATCH) {
     const count = Math.min(BATCH, row.blocks - first);
     const wanted = digests(first, count);
-    const found = await digestsOf(work, row, first, count);
+    const found = await digestsOf(work.hasher, row, first, count);
     for (let index = 0; index < count; index += 1) {
       const block = first + index;
       if (blind.has(Math.floor(block / DIGESTS_PER_BLOCK))) {
@@ -133,58 +126,19 @@ async function checkRow(
   return { rotten, repaired, left };
 }
 
-/** Digests of blocks; `undefined` where one cannot be read: then each of the batch is read alone. */
-async function digestsOf(
-  work: Work,
-  row: Row,
-  first: number,
-  count: number,
-): Promise<readonly (Uint8Array | undefined)[]> {
-  const bytes = row.medium.read((row.start + first) * BLOCK_BYTES, count * BLOCK_BYTES);
-  if (bytes !== undefined) return split(await work.hasher.start(bytes)(), count);
-  const each = Array.from({ length: count }, (_, index) => readBlock(row, first + index));
-  return hashEach(work, each);
-}
-
-function readBlock({ medium, start }: Row, block: number): Uint8Array | undefined {
-  return medium.read((start + block) * BLOCK_BYTES, BLOCK_BYTES);
-}
-
-/** At most BATCH blocks, by one program. */
-async function hashEach(
-  { hasher }: Work,
-  blocks: readonly (Uint8Array | undefined)[],
-): Promise<readonly (Uint8Array | undefined)[]> {
-  const there = blocks.filter((block) => block !== undefined);
-  const digests = there.length === 0 ? [] : split(await hasher.start(concatenate(there))(), there.length);
-  let next = 0;
-  return blocks.map((block) => (block === undefined ? undefined : digests[next++]));
-}
-
-function split(digests: Uint8Array, count: number): readonly Uint8Array[] {
-  return Array.from({ length: count }, (_, index) =>
-    digests.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES),
-  );
-}
-
-/** A block of the tree is the digests of the blocks below it, and zeros. */
+/** From what is below: as it was found first, which is the usual case; see tree-repair.ts for the others. */
 async function mendTree(
   work: Work,
-  row: Row,
-  below: Row,
+  rows: readonly Row[],
+  index: number,
   bad: ReadonlyMap<number, string>,
 ): Promise<ReadonlySet<number>> {
   const made = new Map<number, Uint8Array>();
-  for (const block of bad.keys()) {
-    const first = block * DIGESTS_PER_BLOCK;
-    const children = await digestsOf(work, below, first, Math.min(DIGESTS_PER_BLOCK, below.blocks - first));
-    const bytes = new Uint8Array(BLOCK_BYTES);
-    children.forEach((child, index) => {
-      if (child !== undefined) bytes.set(child, index * DIGEST_BYTES);
-    });
-    made.set(block, bytes);
+  for (const [block, digest] of bad) {
+    const bytes = await remakeBlock(work, rows, index, block, digest);
+    if (bytes !== undefined) made.set(block, bytes);
   }
-  return replace(work, row, bad, made);
+  return replace(work, rows[index]!, bad, made);
 }
 
 async function mendData(work: Work, bad: ReadonlyMap<number, string>): Promise<ReadonlySet<number>> {
@@ -210,7 +164,7 @@ async function replace(
   const isRight = (digest: Uint8Array | undefined, block: number): boolean =>
     digest !== undefined && hexOf(digest) === bad.get(block);
   const digests = await hashEach(
-    work,
+    work.hasher,
     blocks.map((block) => candidates.get(block)),
   );
   const right = blocks.filter((block, index) => isRight(digests[index], block));
@@ -218,15 +172,11 @@ async function replace(
   for (const block of right) row.medium.write((row.start + block) * BLOCK_BYTES, candidates.get(block)!);
   await row.medium.flush();
   const found = await hashEach(
-    work,
+    work.hasher,
     right.map((block) => readBlock(row, block)),
   );
   right.forEach((block, index) => {
     if (isRight(found[index], block)) still.delete(block);
   });
   return still;
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array | undefined): boolean {
-  return b !== undefined && a.every((byte, index) => b[index] === byte);
 }

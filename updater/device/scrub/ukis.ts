@@ -1,10 +1,11 @@
-/** Reads the UKIs of good versions on the boot partition, and replaces what is rotten: from the copy that is kept beside them, or from the repository. */
+/** Reads the UKIs of good versions on the boot partition, and replaces what is rotten or gone: from the copy that is kept beside them, or from the repository. */
 import { UKI_COPY } from '../../../spec/esp.ts';
 import { SlipwayError } from '../../../spec/error.ts';
 import type { BootDisk, Esp } from '../switch/boot-disk.ts';
 import { runningEntry, ukiEntries, type UkiEntry } from '../switch/entries.ts';
 import type { RunningVersion } from '../switch/facts.ts';
 import { listCopy } from '../switch/guard.ts';
+import { missingUkis } from './missing.ts';
 import { keepCopy, repairUki } from '../switch/repair-uki.ts';
 
 export interface PublishedUki {
@@ -27,6 +28,8 @@ export interface UkiScrub {
 export interface UkiFinding {
   readonly version: string;
   readonly state: 'good' | 'repaired' | 'rotten';
+  /** There was none. */
+  readonly missing?: true;
   /** What it must be; `undefined` where that is not known. */
   readonly sha256: string | undefined;
   /** Of the version that runs: there is a copy of it. */
@@ -41,13 +44,14 @@ export function scrubUkis(options: UkiScrub): Promise<readonly UkiFinding[]> {
     await esp.dropCaches();
     const { running } = options;
     const entries = await ukiEntries(esp);
-    const own = await runningEntry(options.disk, entries, running);
+    const missing = await missingUkis(options.disk, esp, running, entries);
+    const own = await runningEntry(options.disk, [...entries, ...missing], running);
     const findings: UkiFinding[] = [];
     // What is counted has yet to prove itself, or has failed.
-    for (const entry of entries.filter(
-      ({ image, tries }) => image === running.image && tries === undefined,
-    )) {
-      const finding = await scrubOne(esp, options, entry, entries);
+    const good = entries.filter(({ image, tries }) => image === running.image && tries === undefined);
+    for (const entry of [...missing, ...good]) {
+      const scrubbed = await scrubOne(esp, options, entry, entries);
+      const finding = missing.includes(entry) ? { ...scrubbed, missing: true as const } : scrubbed;
       const kept =
         entry.path === own?.path &&
         finding.state !== 'rotten' &&
@@ -77,7 +81,7 @@ async function scrubOne(
   const wanted = published?.sha256 ?? known ?? found;
   if (found !== undefined && found === wanted) return { version, state: 'good', sha256: found };
   const rotten = { version, state: 'rotten', sha256: wanted } as const;
-  if (wanted === undefined) return { ...rotten, detail: 'it cannot be read' };
+  if (wanted === undefined) return { ...rotten, detail: 'it cannot be read, and nothing says what it was' };
   try {
     await repair(esp, options, entry, entries, wanted, published);
     return { version, state: 'repaired', sha256: wanted };

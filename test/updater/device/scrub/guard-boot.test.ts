@@ -66,6 +66,16 @@ test('started from the copy, since the UKI is rotten: it is replaced, and that i
   expect(variable('LoaderEntryOneShot')).toBe('minimal_1.0.0.efi\0');
 });
 
+test('started from the copy, since the UKI is gone: it is there again, and that is told', async () => {
+  await start();
+  disk.files.delete(UKI);
+  selected('slipway-copy.conf');
+  await start();
+  expect(Buffer.from(disk.files.get(UKI) ?? []).toString()).toBe(ukiOf('1.0.0'));
+  expect(memory.repairs).toEqual(['the missing UKI of 1.0.0; this start was from its copy']);
+  expect(variable('LoaderEntryOneShot')).toBe('minimal_1.0.0.efi\0');
+});
+
 test('started from the copy, after a power flap: nothing is rotten, nothing is told', async () => {
   await start();
   selected('slipway-copy.conf');

@@ -17,6 +17,7 @@ const directory = scratchDirectory();
 const release = await makeRelease(join(directory, 'release'), { blocks: 1000, deltas: 'none' });
 const { root } = release.manifest;
 const UKI = 'EFI/Linux/minimal_1.0.0.efi';
+const OLDER = 'EFI/Linux/minimal_0.9.0.efi';
 const COPY = 'EFI/SLIPWAY/UKI.CPY';
 const WEEK_S = 7 * 86_400;
 
@@ -184,6 +185,55 @@ describe('a UKI', () => {
     ]);
   });
 
+  test('that is gone comes back from the copy, without a network', async () => {
+    await look();
+    machine.online = false;
+    machine.disk.files.delete(UKI);
+    expect(await look()).toMatchObject({ outcome: 'repaired', repairs: ['the missing UKI of 1.0.0'] });
+    expect(Buffer.from(machine.disk.files.get(UKI) ?? []).toString()).toBe(ukiOf('1.0.0'));
+    expect(await look()).toMatchObject({ outcome: 'good', repairs: [] });
+  });
+
+  test('that is gone with its copy comes from the repository; without one it is an alarm', async () => {
+    machine.disk.files.delete(UKI);
+    machine.online = false;
+    expect((await look()).alarms).toEqual([
+      'the UKI of 1.0.0 is missing: it cannot be read, and nothing says what it was',
+    ]);
+    expect((await machine.update('status')).stdout).toMatch(/ALARM +the UKI of 1\.0\.0 is missing/);
+    machine.online = true;
+    await look();
+    expect(machine.called).toContain('applyUki');
+  });
+
+  test('of the version to return to, that is gone, comes from the repository', async () => {
+    const { rootHash } = release.old.info;
+    await publish(machine, '0.9.0', { manifest: { root: { ...root, rootHash } } });
+    machine.disk.superblocks.b = makeSuperblock({ ...root, rootHash });
+    machine.disk.files.delete(OLDER);
+    expect(await look()).toMatchObject({ outcome: 'repaired', repairs: ['the missing UKI of 0.9.0'] });
+    expect(Buffer.from(machine.disk.files.get(OLDER) ?? []).toString()).toBe(ukiOf('0.9.0'));
+  });
+
+  test.each([
+    ['was given up', { failed: true, version: '0.9.0' }],
+    ['is newer than what runs: it would be what starts next', { failed: false, version: '1.5.0' }],
+    ['is not in its slot any more', { failed: false, version: '0.9.0', gone: true }],
+  ])('of a version that %s is not brought back', async (_, { failed, version, ...slot }) => {
+    const { rootHash } = release.old.info;
+    machine.disk.superblocks.b = 'gone' in slot ? new Uint8Array(512) : makeSuperblock({ ...root, rootHash });
+    machine.disk.files.delete(OLDER);
+    await changeRecord(machine.disk, (record) => ({
+      ...record,
+      older: { version, rootHash, stateVersion: 1, signer: null },
+      failed: failed
+        ? [{ version, rootHash, reason: 'by hand', logs: [], at: 1, restarts: 1, returned: true }]
+        : [],
+    }));
+    expect((await look()).ukis).toMatchObject([{ version: '1.0.0' }]);
+    expect(machine.disk.names()).toEqual(['minimal_1.0.0.efi']);
+  });
+
   test('cut at each step of its repair, the boot partition holds the right one, an empty one, or the rotten one', async () => {
     await look();
     const { parts, system } = machine.context();
@@ -201,8 +251,9 @@ describe('a UKI', () => {
       machine.disk.cutAt = undefined;
       const there = Buffer.from(machine.disk.files.get(UKI) ?? []).toString();
       expect([ukiOf('1.0.0'), '', ukiOf('1.0.0').replace('uki', 'ukj')]).toContain(there);
-      // An empty one, no boot loader takes: the version before runs then, and installs this one anew.
-      if (there !== '') expect(await ukis()).not.toContainEqual(expect.objectContaining({ state: 'rotten' }));
+      // An empty one, no boot loader takes: the next start is from the copy, and puts it back.
+      expect(await ukis()).not.toContainEqual(expect.objectContaining({ state: 'rotten' }));
+      expect(Buffer.from(machine.disk.files.get(UKI) ?? []).toString()).toBe(ukiOf('1.0.0'));
     }
   });
 });

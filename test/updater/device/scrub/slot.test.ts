@@ -1,10 +1,11 @@
 /** Real trees by veritysetup, real payloads, blocks that rot. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createNodeSystem } from '../../../../system/node.ts';
 import type { SlotFacts } from '../../../../updater/device/apply/facts.ts';
 import { openMedium } from '../../../../updater/device/apply/medium.ts';
+import { makeTree } from '../../../../updater/device/apply/tree.ts';
 import { createFetcher } from '../../../../updater/device/fetch/fetcher.ts';
 import { scrubSlot, type BlockSource, type SlotFindings } from '../../../../updater/device/scrub/slot.ts';
 import { fromOtherSlot, fromPayload } from '../../../../updater/device/scrub/sources.ts';
@@ -131,6 +132,56 @@ test.each([
   rot(here.slot.verityDevice, ...blocks);
   expect(await scrub(here)).toEqual({ rotten: blocks.length, repaired: blocks.length });
   expect(isWhole(here)).toBe(true);
+});
+
+test.each([
+  ['the top of the tree and one block below it', [1, 3]],
+  ['the top of the tree and several below it', [1, 2, 3, 9]],
+])('%s: made anew together', async (_, blocks) => {
+  const here = place();
+  rot(here.slot.verityDevice, ...blocks);
+  expect(await scrub(here)).toEqual({ rotten: blocks.length, repaired: blocks.length });
+  expect(isWhole(here)).toBe(true);
+});
+
+test('the top of the tree, one block below it, and data below another one: each from where it can be had', async () => {
+  const here = place();
+  rot(here.slot.verityDevice, 1, 3);
+  rot(here.slot.dataDevice, 900);
+  expect(await scrub(here, [otherSlot(here)])).toEqual({ rotten: 3, repaired: 3 });
+  expect(isWhole(here)).toBe(true);
+});
+
+test('a tree of three levels, rotten on each of them at one place', async () => {
+  const at = join(directory, 'deep');
+  const [data, tree] = [join(at, 'data'), join(at, 'tree')];
+  mkdirSync(at);
+  // Enough for a level of two blocks, whose second is short.
+  const dataBlocks = 128 * 128 + 300;
+  const bytes = Buffer.alloc(dataBlocks * 4096);
+  for (let block = 0; block < dataBlocks; block += 1) bytes.writeUInt32LE(block, block * 4096);
+  writeFileSync(data, bytes);
+  writeFileSync(tree, Buffer.alloc(0));
+  const dataMedium = openMedium(system, data, 'read-write');
+  const treeMedium = openMedium(system, tree, 'read-write');
+  const { salt } = release.manifest.root;
+  const options = { dataBlocks, salt, scratch: join(at, 'scratch') };
+  const rootHash = await makeTree(system, dataMedium, treeMedium, options);
+  const whole = readFileSync(tree);
+  // The top is block 1, 2 and 3 are the next level, 4 is the first of the leaves, 131 the last below 2, 133 is below 3.
+  rot(tree, 1, 2, 4, 131, 133);
+  const found = await scrubSlot(system, {
+    ...options,
+    rootHash,
+    data: dataMedium,
+    tree: treeMedium,
+    sources: [],
+    pace: () => Promise.resolve(),
+  });
+  dataMedium.close();
+  treeMedium.close();
+  expect(found).toEqual({ rotten: 5, repaired: 5 });
+  expect(readFileSync(tree).equals(whole)).toBe(true);
 });
 
 test('tree and data rotten at one place: what cannot be told is left alone', async () => {
