@@ -43,7 +43,7 @@ export function installCommand(): Command {
     .argument('<build>', 'the folder of a build, for example build/minimal')
     .option(
       '--disk <DISK>',
-      '/dev/sda, serial:..., smallest, largest (default: the one that the old system runs from)',
+      '/dev/sda, serial:..., size:..., smallest, largest (default: the one that the old system runs from)',
     )
     .addOption(new Option('--overwrite <HOW>', 'say `wipe`, without being asked').choices(['wipe']))
     .option('--dry-run', 'look, and tell what would be done')

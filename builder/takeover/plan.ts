@@ -1,4 +1,5 @@
 /** Whether a machine can be taken over, and which of its disks. Pure: nothing is changed before all of it holds. */
+import { chooseDisk, describeDisk, parseDiskChoice } from '../../spec/disk-choice.ts';
 import { SlipwayError } from '../../spec/error.ts';
 import type { Architecture } from '../../spec/image.ts';
 import type { RemoteDisk, RemoteMachine } from './probe.ts';
@@ -25,6 +26,7 @@ export interface TakeoverPlan {
 /** Room beside the payload for the programs, their memory, and what the old system needs to stay alive. */
 const MEMORY_MARGIN_BYTES = 160 * 1024 ** 2;
 const MIB = 1024 ** 2;
+const NAME_ONE = 'name one: --disk /dev/sda, serial:S123, size:480GB, smallest, largest';
 
 /** `choice`: as `slip install` takes it. Throws `install.unfit` with everything that speaks against it, `install.no-disk`, `install.which-disk`. */
 export function planTakeover(
@@ -32,7 +34,7 @@ export function planTakeover(
   image: TakeoverImage,
   choice: string | undefined,
 ): TakeoverPlan {
-  const disk = chooseDisk(machine.disks, choice);
+  const disk = chosenDisk(machine.disks, choice, image.diskBytes);
   const faults = [
     ...(machine.isRoot ? [] : ['the login is not root’s']),
     ...(machine.architecture === image.architecture
@@ -83,39 +85,25 @@ function diskFaults(disk: RemoteDisk, image: TakeoverImage): string[] {
 }
 
 /** Without a choice, the disk that the old system runs from: that the machine then starts from it is the best guess there is. */
-function chooseDisk(disks: readonly RemoteDisk[], choice: string | undefined): RemoteDisk {
-  const fixed = disks.filter(({ removable }) => !removable);
-  const list = disks.map(describeDisk).join('; ');
-  if (choice === undefined) {
-    const roots = disks.filter(({ mounted }) => mounted.includes('/'));
-    const [only, ...others] = roots.length > 0 ? roots : fixed;
-    if (only !== undefined && others.length === 0) return only;
-    throw new SlipwayError(
-      'install.which-disk',
-      `it is not plain which disk is meant: ${list || 'there is none'}`,
-      {
-        hint: 'name one: --disk /dev/sda, --disk serial:..., --disk smallest, --disk largest',
-      },
-    );
+function chosenDisk(
+  disks: readonly RemoteDisk[],
+  choice: string | undefined,
+  leastBytes: number,
+): RemoteDisk {
+  if (choice !== undefined) {
+    const parsed = parseDiskChoice(choice);
+    if (parsed === undefined)
+      throw new SlipwayError('install.no-disk', `${choice} names no disk`, { hint: NAME_ONE });
+    return chooseDisk(disks, parsed, { isFree: ({ readOnly }) => !readOnly, leastBytes });
   }
-  const bySize = [...fixed].sort((a, b) => a.sizeBytes - b.sizeBytes);
-  const found =
-    choice === 'smallest'
-      ? bySize[0]
-      : choice === 'largest'
-        ? bySize.at(-1)
-        : choice.startsWith('serial:')
-          ? disks.find(({ serial }) => serial !== '' && serial === choice.slice('serial:'.length))
-          : disks.find(({ name }) => name === choice.replace(/^\/dev\//, ''));
-  if (found !== undefined) return found;
-  throw new SlipwayError('install.no-disk', `there is no disk ${choice}`, {
-    hint: list === '' ? 'the machine shows no disk at all' : `it has: ${list}`,
-  });
-}
-
-function describeDisk({ name, sizeBytes, model, serial }: RemoteDisk): string {
-  const details = [`${(sizeBytes / 1e9).toFixed(1)} GB`, model, serial === '' ? '' : `serial ${serial}`];
-  return `/dev/${name} (${details.filter((each) => each !== '').join(', ')})`;
+  const roots = disks.filter(({ mounted }) => mounted.includes('/'));
+  const [only, ...others] = roots.length > 0 ? roots : disks.filter(({ removable }) => !removable);
+  if (only !== undefined && others.length === 0) return only;
+  throw new SlipwayError(
+    'install.which-disk',
+    `it is not plain which disk is meant: ${disks.map(describeDisk).join('; ') || 'there is none'}`,
+    { hint: NAME_ONE },
+  );
 }
 
 function mib(bytes: number): string {

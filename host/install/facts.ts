@@ -17,7 +17,10 @@ export interface InstallDisk {
   readonly model: string;
   /** It is what this machine runs from, or something of it is mounted or held open. */
   readonly inUse: boolean;
-  /** Something stands at its beginning or its end, where tables and file systems announce themselves. */
+  /**
+   * Something stands at its beginning or its end, where tables and file systems announce themselves. Not what an interrupted installation left:
+   * whoever began it was allowed to.
+   */
   readonly hasData: boolean;
 }
 
@@ -39,8 +42,15 @@ export interface Medium {
   readonly esp: string;
 }
 
+/** Lies in the first MiB of a disk from when its table was cleared until the new one is there. */
+export const UNFINISHED = {
+  offset: 512 * 1024,
+  text: 'slipway: an installation that has not come to its end\n',
+} as const;
+
 const BOOT = `${MACHINE_PATHS.runtime}/boot`;
 const PROBED_BYTES = 1024 * 1024;
+const SECTOR_BYTES = 512;
 const PIECE_BYTES = 64 * 1024;
 const NO_DISK = /^(loop|ram|zram|dm-|md|sr|fd|nbd)/;
 
@@ -76,13 +86,42 @@ function readDisk(system: System, name: string, own: string, mounted: string): I
     sectorBytes: Number(line(system, `${folder}/queue/logical_block_size`)),
     readOnly: line(system, `${folder}/ro`) === '1',
     removable: line(system, `${folder}/removable`) === '1',
-    serial: line(system, `${folder}/device/serial`) || line(system, `${folder}/serial`),
+    serial: readSerial(system, folder),
     model: line(system, `${folder}/device/model`),
     inUse: name === own || isHeld || isMounted,
-    hasData:
-      !isZero(system, device, 0, Math.min(PROBED_BYTES, sizeBytes)) ||
-      !isZero(system, device, Math.max(0, sizeBytes - PROBED_BYTES), Math.min(PROBED_BYTES, sizeBytes)),
+    hasData: holdsData(system, device, sizeBytes),
   };
+}
+
+/** NVMe, virtio; SATA, SAS and USB tell it in SCSI's page 80h (SPC-5, 7.7.19): four bytes, then text. */
+function readSerial(system: System, folder: string): string {
+  const text = line(system, `${folder}/device/serial`) || line(system, `${folder}/serial`);
+  if (text !== '') return text;
+  const fd = system.open(`${folder}/device/vpd_pg80`, { access: 'read' });
+  if (fd < 0) return '';
+  const page = system.readAt(fd, 0, 260);
+  system.close(fd);
+  const bytes = page === 'failed' ? [] : [...page.subarray(4)];
+  return String.fromCharCode(...bytes.filter((byte) => byte > 0x1f && byte < 0x7f)).trim();
+}
+
+/** An installer's mark counts where the table is still zeros: with it, what the end of the disk holds is the copy of the table that was to come. */
+function holdsData(system: System, device: string, sizeBytes: number): boolean {
+  const length = Math.min(PROBED_BYTES, sizeBytes);
+  const end = sizeBytes - length;
+  if (!isMarked(system, device))
+    return !isZero(system, device, 0, length) || !isZero(system, device, end, length);
+  const behind = UNFINISHED.offset + SECTOR_BYTES;
+  return !isZero(system, device, 0, UNFINISHED.offset) || !isZero(system, device, behind, length - behind);
+}
+
+function isMarked(system: System, device: string): boolean {
+  const fd = system.open(device, { access: 'read' });
+  if (fd < 0) return false;
+  const mark = system.encode(UNFINISHED.text);
+  const found = system.readAt(fd, UNFINISHED.offset, mark.length);
+  system.close(fd);
+  return found !== 'failed' && found.length === mark.length && mark.every((byte, at) => found[at] === byte);
 }
 
 /** What cannot be read may hold anything. By words: a program that compares bytes takes ten times as long where machines are emulated. */

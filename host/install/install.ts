@@ -1,11 +1,10 @@
 /** `[--dry-run] [--overwrite wipe] [--json] [--unattended reboot|poweroff|stay] DISK`: from the medium that this machine runs from to a disk. */
+import { parseDiskChoice } from '../../spec/disk-choice.ts';
 import { SlipwayError } from '../../spec/error.ts';
-import { parseSize } from '../../spec/units.ts';
-import type { Architecture } from '../../spec/image.ts';
 import { runProgram } from '../../system/program.ts';
 import type { System } from '../../system/system.ts';
-import { readFacts } from './facts.ts';
-import { parseChoice, planInstall, type InstallPlan } from './plan.ts';
+import { readFacts, type InstallDisk, type InstallFacts } from './facts.ts';
+import { chosenDisk, planInstall } from './plan.ts';
 import { newTable } from './table.ts';
 import { writeInstallation } from './write.ts';
 
@@ -18,24 +17,25 @@ export async function runInstall(
   const json = words.includes('--json');
   const say = (text: string): void => print(json ? JSON.stringify({ step: text }) : `  ${text}`);
   const disk = words.at(-1) ?? '';
-  const choice = parseChoice(disk, parseSize);
+  const choice = parseDiskChoice(disk);
   try {
     if (choice === undefined)
       throw new SlipwayError('usage.disk', `${disk} names no disk`, {
         hint: 'write /dev/sda, serial:S123, size:480GB, smallest, or largest',
       });
     const facts = await readFacts(system);
-    const plan = planInstall(facts, choice, words.includes('wipe') ? 'wipe' : 'never');
-    print(json ? JSON.stringify({ disk: plan.disk, image: facts.image }) : plan.lines.join('\n'));
-    if (words.includes('--dry-run')) return 0;
     const unattended = words.includes('--unattended');
-    if (unattended && (await holdsThis(system, plan, facts.architecture))) {
+    const chosen = chosenDisk(facts, choice);
+    if (unattended && (await holdsThis(system, facts, chosen))) {
       // The medium is still in, and the machine starts from it again: it would install for ever.
       print(
-        `slipway: /dev/${plan.disk.name} holds ${facts.image.name} ${facts.image.version} already: take the medium out`,
+        `slipway: /dev/${chosen.name} holds ${facts.image.name} ${facts.image.version} already: take the medium out`,
       );
       return 0;
     }
+    const plan = planInstall(facts, choice, words.includes('wipe') ? 'wipe' : 'never');
+    print(json ? JSON.stringify({ disk: plan.disk, image: facts.image }) : plan.lines.join('\n'));
+    if (words.includes('--dry-run')) return 0;
     const table = newTable(facts.architecture, plan.disk, (count) => system.randomBytes(count));
     await writeInstallation(system, plan, table, say);
     const done = `${facts.image.name} ${facts.image.version} is on /dev/${plan.disk.name}`;
@@ -55,24 +55,16 @@ export async function runInstall(
   }
 }
 
-/** The same root in its first slot: its verity superblock says so. */
+/** The same root in its first slot: its verity superblock says so. Without a partition table, an earlier attempt did not come to its end. */
 async function holdsThis(
   system: System,
-  { disk, medium }: InstallPlan,
-  architecture: Architecture,
+  { medium, architecture }: InstallFacts,
+  disk: InstallDisk,
 ): Promise<boolean> {
-  const { partitions } = newTable(architecture, disk, (count) => new Uint8Array(count));
+  if (medium === undefined || !disk.hasData) return false;
+  const sectorBytes = disk.sectorBytes === 4096 ? 4096 : 512;
+  const { partitions } = newTable(architecture, { ...disk, sectorBytes }, (count) => new Uint8Array(count));
   const at = partitions.find(({ name }) => name === 'verity-a')?.offsetBytes ?? 0;
-  const cmp = [
-    '/usr/bin/busybox',
-    'cmp',
-    '-s',
-    '-n',
-    '4096',
-    medium.verity,
-    `/dev/${disk.name}`,
-    '0',
-    `${at}`,
-  ];
-  return (await runProgram(system, cmp)).code === 0;
+  const cmp = ['cmp', '-s', '-n', '4096', medium.verity, `/dev/${disk.name}`, '0', `${at}`];
+  return (await runProgram(system, ['/usr/bin/busybox', ...cmp])).code === 0;
 }

@@ -1,14 +1,15 @@
 /**
  * Writes a disk, and reads it back. The partition table goes first as zeros and comes last: until all else is proven to be on the disk, there is
- * nothing on it that starts, and whoever is interrupted begins again.
+ * nothing on it that starts, and whoever is interrupted begins again, with the same words: a mark says that nothing on it is anybody's.
  */
 import { SlipwayError } from '../../spec/error.ts';
 import { LAYOUT_VERSION, type PartitionName } from '../../spec/layout.ts';
 import { MACHINE_PATHS } from '../../spec/machine.ts';
 import { runProgram } from '../../system/program.ts';
 import type { System } from '../../system/system.ts';
-import type { InstallPlan } from './plan.ts';
 import { carryConfiguration } from './carry.ts';
+import { UNFINISHED } from './facts.ts';
+import type { InstallPlan } from './plan.ts';
 import type { NewTable } from './table.ts';
 
 const FOLDER = `${MACHINE_PATHS.runtime}/install`;
@@ -28,6 +29,7 @@ export async function writeInstallation(
   say(`clearing the partition table of ${device}`);
   await zero(system, device, 0, MIB);
   await zero(system, device, plan.disk.sizeBytes - MIB, MIB);
+  await write(system, device, UNFINISHED.offset, system.encode(UNFINISHED.text));
   const parts = await mapAll(system, plan, table);
   try {
     say('root');
@@ -44,6 +46,7 @@ export async function writeInstallation(
   await flush(system, device);
   for (const { offset, bytes } of [table.backup, table.primary]) await write(system, device, offset, bytes);
   for (const { offset, bytes } of [table.backup, table.primary]) compare(system, device, offset, bytes);
+  await zero(system, device, UNFINISHED.offset, 512);
   // What else runs here may see the partitions now; if it does not, the next start does.
   await runProgram(system, [BUSYBOX, 'blockdev', '--rereadpt', device]);
 }

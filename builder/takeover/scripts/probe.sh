@@ -52,6 +52,8 @@ for disk in /sys/block/*; do
 	for file in "$disk/device/serial" "$disk/serial"; do
 		[ ! -r "$file" ] || read -r serial <"$file"
 	done
+	# SATA, SAS and USB: four bytes, then text.
+	[ -n "$serial" ] || [ ! -r "$disk/device/vpd_pg80" ] || serial=$(tail -c +5 "$disk/device/vpd_pg80" | tr -cd 'A-Za-z0-9._ -')
 	say disk "${disk##*/}|$((sectors * 512))|$sector|$fixed|$removable|$serial|$model"
 done
 # Where the keys are that let this user in.

@@ -63,7 +63,7 @@ describe('the disk', () => {
   test.each([
     [undefined, 'sda'],
     ['/dev/sdb', 'sdb'],
-    ['sdb', 'sdb'],
+    ['size:128GB', 'sdb'],
     ['serial:S2', 'sdb'],
     ['smallest', 'sda'],
     ['largest', 'sdb'],
@@ -74,8 +74,8 @@ describe('the disk', () => {
   test('is asked for where the old system does not tell', () => {
     const unknown = machine((text) => text.replace(/^mounted .*\n/gm, ''));
     expect(() => planTakeover(unknown, IMAGE, undefined)).toThrow(/which disk is meant.*sda.*sdb/);
-    expect(() => planTakeover(machine(), IMAGE, '/dev/sdx')).toThrow(/no disk \/dev\/sdx/);
-    expect(() => planTakeover(machine(), IMAGE, 'serial:')).toThrow(/no disk serial:/);
+    expect(() => planTakeover(machine(), IMAGE, '/dev/sdx')).toThrow(/no such disk: \/dev\/sdx/);
+    expect(() => planTakeover(machine(), IMAGE, 'serial:')).toThrow(/serial: names no disk/);
   });
 });
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { InstallDisk, InstallFacts } from '../../../host/install/facts.ts';
-import { parseChoice, planInstall, type DiskChoice } from '../../../host/install/plan.ts';
+import { planInstall } from '../../../host/install/plan.ts';
 import { LEAST_DISK_BYTES } from '../../../host/install/table.ts';
-import { parseSize } from '../../../spec/units.ts';
+import { parseDiskChoice, type DiskChoice } from '../../../spec/disk-choice.ts';
 
 const disk = (change: Partial<InstallDisk>): InstallDisk => ({
   name: 'sda',
@@ -35,7 +35,7 @@ const FACTS: InstallFacts = {
   disks: DISKS,
 };
 const choice = (text: string): DiskChoice => {
-  const parsed = parseChoice(text, parseSize);
+  const parsed = parseDiskChoice(text);
   if (parsed === undefined) throw new Error(`${text} is no choice`);
   return parsed;
 };
@@ -73,13 +73,6 @@ test('two disks that fit are asked about', () => {
 test('a machine that runs from its own disk installs nothing', () => {
   expect(() => planInstall({ ...FACTS, medium: undefined }, choice('/dev/sda'), 'wipe')).toThrow(/medium/);
 });
-
-test.each(['', 'sda', '/dev/../sda', 'size:', 'size:x', 'serial:', '/dev/mapper/a b'])(
-  '%j names no disk',
-  (text) => {
-    expect(parseChoice(text, parseSize)).toBeUndefined();
-  },
-);
 
 test('the least disk', () => {
   const exact = { ...FACTS, disks: [disk({ sizeBytes: LEAST_DISK_BYTES })] };
