@@ -109,6 +109,21 @@ test('failure 32: a network that comes late is waited for; no server is ever ask
   expect(commands(trace)).toContainEqual(expect.stringMatching(/^confirm 12\d$/));
 });
 
+test('decision 17: a network has five minutes, and not one more', () => {
+  const comesAt = (limitMs: number): Trace =>
+    run({
+      gate: (gate, nowMs) => ({ ok: gate !== 'network' || nowMs >= limitMs, detail: 'eth0 has no address' }),
+    });
+  const late = comesAt(5 * MINUTE - 10_000);
+  expect(late.memory.update).toMatchObject({ phase: 'committed' });
+  const never = comesAt(60 * MINUTE);
+  expect(never.memory.update).toMatchObject({
+    phase: 'giving-up',
+    reason: 'gate network is not healthy: eth0 has no address',
+  });
+  expect(commands(never).filter((command) => !command.startsWith('boot'))).toEqual(['fail 300']);
+});
+
 test('failure 16: a commit that does not succeed is tried again, and its reason is shown', () => {
   const trace = run({
     command: (command, nowMs) =>
