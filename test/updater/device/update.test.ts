@@ -114,6 +114,21 @@ test('failure 3: an interruption before the first byte, or after some, leaves no
   expect((await machine.update('apply', '--json')).json()).toMatchObject({ outcome: 'switched' });
 });
 
+test('failure 9: how many versions there are changes nothing in how many files are fetched', async () => {
+  const requests = async (count: number): Promise<readonly string[]> => {
+    machine = await testMachine(folder);
+    for (let index = 1; index <= count; index += 1) await publish(machine, `1.${index}.0`);
+    machine.repository.requests.length = 0;
+    expect((await machine.update('check', '--json')).json()).toMatchObject({ available: `1.${count}.0` });
+    return machine.repository.requests;
+  };
+  const one = await requests(1);
+  const many = await requests(91);
+  expect(many).toHaveLength(one.length);
+  // Of all the manifests, that of the one which is taken.
+  expect(many.filter((name) => name.includes('release_'))).toHaveLength(1);
+});
+
 test('two at once: the second is refused, at once and with a reason', async () => {
   await publish(machine, '1.1.0');
   let second: Awaited<ReturnType<TestMachine['update']>> | undefined;
