@@ -10,6 +10,8 @@ export const PROVISIONING_PATHS = {
   program: '/usr/lib/slipway/provision.js',
   /** The small program of each boot: is there anything new? */
   look: '/usr/lib/slipway/look.js',
+  /** The seccomp filter of containers that scripts run in: BPF, in base64. Only where scripts may run in one. */
+  scriptFilter: '/usr/lib/slipway/script-seccomp',
   /** What was adopted; on the state partition, so never believed. 0700. */
   state: '/var/lib/slipway/provision',
   /** What an installer left for the first boot: `user-data`, `meta-data`, `vendor-data`, `network-config`, read as NoCloud's. */
@@ -39,6 +41,18 @@ export type DatasourceName = (typeof DATASOURCES)[number];
 /** What a source may do. Keys of the configuration need one of these each. */
 export const RIGHTS = ['users', 'files', 'network', 'services', 'update', 'disks', 'scripts'] as const;
 export type Right = (typeof RIGHTS)[number];
+
+/** capabilities(7) of scripts in a container: what files and users take. Nothing that changes the kernel, its devices, its mounts or its network. */
+export const SCRIPT_CAPABILITIES = [
+  'CAP_CHOWN',
+  'CAP_DAC_OVERRIDE',
+  'CAP_FOWNER',
+  'CAP_FSETID',
+  'CAP_KILL',
+  'CAP_NET_BIND_SERVICE',
+  'CAP_SETGID',
+  'CAP_SETUID',
+] as const;
 
 export interface ProvisioningPolicy {
   readonly format: '1.0';

@@ -1,9 +1,13 @@
 /** What an image with `provisioning:` holds: the owner's policy, what is built in, and the provisioner's programs. */
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { ImageDefinition } from '../../spec/image.ts';
 import { MACHINE_PATHS } from '../../spec/machine.ts';
-import { PROVISIONING_PATHS } from '../../spec/provisioning.ts';
+import { DEFAULT_PROFILE } from '../../oci/seccomp/default-profile.ts';
+import { compileSeccomp } from '../../oci/seccomp/compile.ts';
+import { resolveProfile } from '../../oci/seccomp/resolve.ts';
+import type { Architecture, ImageDefinition } from '../../spec/image.ts';
+import { PROVISIONING_PATHS, SCRIPT_CAPABILITIES, type ProvisioningPolicy } from '../../spec/provisioning.ts';
+import { base64 } from '../../oci/base64.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { textFile } from '../tree/skeleton.ts';
 import { readPrograms } from './programs.ts';
@@ -24,8 +28,19 @@ export async function provisioningFiles(image: ImageDefinition): Promise<TreeEnt
       ? []
       : // Root alone: it may hold secrets.
         [textFile(PROVISIONING_PATHS.builtIn, await readFile(userDataFile, 'utf8'), COMPONENT, 0o600)]),
+    ...scriptFilter(policy, image.architecture),
     ...(await readPrograms(PROGRAMS)).map(({ name, text }) =>
       textFile(`${MACHINE_PATHS.programs}/${name}`, text, COMPONENT),
     ),
   ];
+}
+
+/** Docker's default profile for the capabilities of scripts, compiled: as services of the image have it. */
+function scriptFilter(policy: ProvisioningPolicy, architecture: Architecture): TreeEntry[] {
+  const mayRun = Object.values(policy.sources).some((rights) => rights.includes('scripts'));
+  if (!mayRun || policy.scripts !== 'container') return [];
+  const profile = resolveProfile(DEFAULT_PROFILE, architecture, SCRIPT_CAPABILITIES);
+  const program = compileSeccomp(profile, architecture);
+  if (program === undefined) throw new Error('the default seccomp profile cannot be compiled');
+  return [textFile(PROVISIONING_PATHS.scriptFilter, `${base64(program)}\n`, COMPONENT)];
 }

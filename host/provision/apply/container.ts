@@ -3,20 +3,9 @@
  * /var and to /home, not where the system keeps what it knows, and has the capabilities that files and users take, no others.
  */
 import { MACHINE_PATHS } from '../../../spec/machine.ts';
+import { SCRIPT_CAPABILITIES } from '../../../spec/provisioning.ts';
 import type { System } from '../../../system/system.ts';
 import { HOMES } from '../plan/paths.ts';
-
-/** capabilities(7). Nothing that changes the kernel, its devices, its mounts or its network. */
-export const CAPABILITIES = [
-  'CAP_CHOWN',
-  'CAP_DAC_OVERRIDE',
-  'CAP_FOWNER',
-  'CAP_FSETID',
-  'CAP_KILL',
-  'CAP_NET_BIND_SERVICE',
-  'CAP_SETGID',
-  'CAP_SETUID',
-] as const;
 
 /** Where the script stands in it. */
 export const SCRIPT_IN_CONTAINER = '/run/slipway-script';
@@ -28,10 +17,14 @@ export function scriptBundle(
   name: string,
   paths: { readonly root: string; readonly script: string },
   environment: Readonly<Record<string, string>>,
-  /** `controllers`: of the control groups of this kernel. */
-  limits: { readonly memoryBytes: number; readonly controllers: readonly string[] },
+  /** `controllers`: of the control groups of this kernel. `seccomp`: the filter that the builder made, in base64. */
+  limits: {
+    readonly memoryBytes: number;
+    readonly controllers: readonly string[];
+    readonly seccomp?: string;
+  },
 ): unknown {
-  const all = [...CAPABILITIES];
+  const all = [...SCRIPT_CAPABILITIES];
   const bind = (destination: string, source: string, ...options: readonly string[]) => ({
     destination,
     type: 'bind',
@@ -72,6 +65,8 @@ export function scriptBundle(
       memory(MACHINE_PATHS.logs, 'ro', 'mode=755', 'size=4k'),
       bind('/home', HOMES, 'rw'),
     ],
+    // crun loads it as it is (oci/bundle.ts).
+    ...(limits.seccomp === undefined ? {} : { annotations: { 'run.oci.seccomp_bpf_data': limits.seccomp } }),
     linux: {
       cgroupsPath: `/slipway/${name}`,
       namespaces: ['pid', 'ipc', 'uts', 'mount', 'cgroup'].map((type) => ({ type })),

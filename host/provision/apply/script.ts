@@ -67,9 +67,11 @@ export async function runScript(system: System, script: Script, context: ScriptC
   if (inContainer) {
     const root = `${SCRIPTS}/rootfs`;
     makeContainerRoot(system, root);
+    const seccomp = system.readText(PROVISIONING_PATHS.scriptFilter)?.trim();
     const config = scriptBundle(container, { root, script: path }, environment, {
       memoryBytes: context.memoryBytes,
       controllers: (system.readText(CONTROLLERS) ?? '').trim().split(' '),
+      ...(seccomp === undefined ? {} : { seccomp }),
     });
     system.writeText(`${directory}/config.json`, JSON.stringify(config), 0o600);
     await ended(system, [PROGRAMS.crun, 'delete', '--force', container]);

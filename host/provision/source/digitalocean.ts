@@ -3,6 +3,7 @@ import { SlipwayError } from '../../../spec/error.ts';
 import type { System } from '../../../system/system.ts';
 import type { Found } from './found.ts';
 import type { HttpClient } from './http/client.ts';
+import { networkConfigOf } from './digitalocean-network.ts';
 import { present } from './files.ts';
 import { metaDataOf, parseJson, platformFacts, publicKeysOf, textOf } from './meta-data.ts';
 
@@ -22,12 +23,17 @@ export async function fetchDigitalOcean(system: System, http: HttpClient): Promi
     const value = textOf(raw[name]);
     return value === undefined ? undefined : system.encode(value);
   };
+  const network = networkConfigOf(raw);
   const facts = platformFacts('digitalocean', { region: textOf(raw['region']) });
   return {
     source: 'digitalocean',
     origin: 'http://169.254.169.254/',
     instanceId,
-    ...present({ userData: text('user_data'), vendorData: text('vendor_data') }),
+    ...present({
+      userData: text('user_data'),
+      vendorData: text('vendor_data'),
+      networkConfig: network === undefined ? undefined : system.encode(network),
+    }),
     rawMetaData: document,
     metaData: metaDataOf({
       facts,

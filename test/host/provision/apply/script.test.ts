@@ -6,6 +6,10 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepResult } from '../../../../host/provision/apply/result.ts';
 import type { Script } from '../../../../host/provision/apply/script.ts';
+import { compileSeccomp } from '../../../../oci/seccomp/compile.ts';
+import { DEFAULT_PROFILE } from '../../../../oci/seccomp/default-profile.ts';
+import { resolveProfile } from '../../../../oci/seccomp/resolve.ts';
+import { PROVISIONING_PATHS, SCRIPT_CAPABILITIES } from '../../../../spec/provisioning.ts';
 import { canRunMachines, startHostMachine, type HostMachine } from '../../machine.ts';
 
 const able = await canRunMachines();
@@ -52,6 +56,13 @@ describe.skipIf(!able)('scripts', () => {
     return JSON.parse(stdout.toString()) as StepResult;
   }
 
+  /** As the builder makes it. */
+  async function giveFilter(): Promise<void> {
+    const profile = resolveProfile(DEFAULT_PROFILE, 'amd64', SCRIPT_CAPABILITIES);
+    const filter = Buffer.from(compileSeccomp(profile, 'amd64')!).toString('base64');
+    await machine.shell(`cat >${PROVISIONING_PATHS.scriptFilter}`, { input: Buffer.from(filter) });
+  }
+
   async function log(): Promise<string> {
     return (await machine.shell('cat /var/log/slipway/provision/current')).stdout.toString();
   }
@@ -80,6 +91,15 @@ describe.skipIf(!able)('scripts', () => {
     expect(await log()).toMatch(/CapEff:\t00000000000004fb/);
     const { stdout } = await machine.shell('stat -c %u /var/made; cat /var/lib/slipway/home/app/made');
     expect(stdout.toString()).toBe('1000\nwritten\n');
+  });
+
+  test('in a container: with the filter of the image, which its children have, too', async () => {
+    await giveFilter();
+    const result = await apply(
+      "#!/bin/sh\ngrep Seccomp: /proc/self/status\nsh -c 'grep Seccomp: /proc/self/status'\n",
+    );
+    expect(result, await log()).toMatchObject({ state: 'applied' });
+    expect((await log()).match(/Seccomp:\t2/g)).toHaveLength(2);
   });
 
   test('on the host, where the policy says so', async () => {

@@ -18,6 +18,7 @@ import {
 } from './link-local.ts';
 import { makeDisc } from './seed-images.ts';
 import { KEY, USER_DATA } from './services/platforms.ts';
+import { PLATFORMS, TROUBLES } from './services/scenarios.ts';
 
 const directory = scratchDirectory();
 const POLICY: ProvisioningPolicy = {
@@ -35,6 +36,7 @@ const DMI: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   hetzner: { sys_vendor: 'Hetzner' },
 };
 const GENEROUS_MS = 30_000;
+const FULL = process.env['SLIPWAY_TEST_FULL'] === '1';
 
 describe.skipIf(!canMakeNetworks())('in a network of its own', () => {
   let programs: Programs;
@@ -129,16 +131,36 @@ describe.skipIf(!canMakeNetworks())('in a network of its own', () => {
       expect(result).not.toHaveProperty('userData');
     });
 
+    // Each platform's with each trouble (all but EC2's in the full run), by one program or the other: who asks and how it is read are told apart above.
+    const platforms = Object.keys(PLATFORMS) as (keyof typeof PLATFORMS)[];
+    const troubles = Object.keys(TROUBLES);
+    const cases = platforms.flatMap((platform, row) =>
+      troubles.flatMap((trouble, column) =>
+        platform === 'ec2' || (FULL && (row + column) % 2 === (kind === 'nc' ? 0 : 1))
+          ? [[platform, trouble] as const]
+          : [],
+      ),
+    );
+    test.each(cases)('%s %s is read all the same', async (platform, trouble) => {
+      const scenario = `${platform} ${trouble}`;
+      const { result, tookMs } = await find(kind, { platform, scenario, addresses: ['ipv4'] });
+      expect(result).toMatchObject({ source: platform, userData: USER_DATA });
+      if (trouble === 'that throttles') expect(tookMs).toBeGreaterThan(1000);
+    });
+
     test.each([
-      'ec2 that throttles',
-      'ec2 that fails first',
-      'ec2 that is slow',
-      'ec2 that breaks off first',
-      'ec2 in chunks',
-    ])('%s is read all the same', async (scenario) => {
-      const { result, tookMs } = await find(kind, { platform: 'ec2', scenario, addresses: ['ipv4'] });
-      expect(result).toMatchObject({ source: 'ec2', userData: USER_DATA });
-      if (scenario === 'ec2 that throttles') expect(tookMs).toBeGreaterThan(1000);
+      ['ec2', 'provision.refused'],
+      ['gce', 'provision.meta-data'],
+      // A machine is known there only some time after its start: it is asked until the budget ends.
+      ['azure', 'provision.unreachable'],
+      ['openstack', 'provision.refused'],
+      ['digitalocean', 'provision.refused'],
+      ['hetzner', 'provision.refused'],
+    ] as const)('%s that knows nobody: told, within the budget', async (platform, fault) => {
+      const scenario = `${platform} that knows nobody`;
+      const { result, tookMs } = await find(kind, { platform, scenario, budgetMs: 1500 });
+      expect(result).toMatchObject({ fault });
+      expect(tookMs).toBeLessThan(3500);
     });
 
     test('a service that comes late is waited for', async () => {
@@ -297,6 +319,22 @@ describe.skipIf(!canMakeNetworks())('in a network of its own', () => {
         instanceId: '2756294',
         userData: USER_DATA,
         metaData: { localHostname: 'sample-droplet', publicKeys: [KEY] },
+      });
+      // Only the public card leads out.
+      expect(JSON.parse(String(result['networkConfig']))).toEqual({
+        version: 2,
+        ethernets: {
+          public0: {
+            match: { macaddress: '04:01:2a:0f:2a:01' },
+            addresses: ['104.131.20.105/18', '2604:A880:0800:0010:0000:0000:017D:2001/64', '10.17.0.9/16'],
+            routes: [
+              { to: 'default', via: '104.131.0.1' },
+              { to: 'default', via: '2604:A880:0800:0010:0000:0000:0000:0001' },
+            ],
+            nameservers: { addresses: ['2001:4860:4860::8844', '8.8.8.8'] },
+          },
+          private0: { match: { macaddress: '04:01:2a:0f:2a:02' }, addresses: ['10.132.255.113/16'] },
+        },
       });
       expect(JSON.stringify(result.metaData)).not.toContain('secret-word');
     });

@@ -192,7 +192,29 @@ export function digitalocean(): Service {
           public_keys: [KEY],
           auth_key: 'secret-word',
           region: 'nyc3',
-          interfaces: { public: [] },
+          interfaces: {
+            public: [
+              {
+                ipv4: { ip_address: '104.131.20.105', netmask: '255.255.192.0', gateway: '104.131.0.1' },
+                ipv6: {
+                  ip_address: '2604:A880:0800:0010:0000:0000:017D:2001',
+                  cidr: 64,
+                  gateway: '2604:A880:0800:0010:0000:0000:0000:0001',
+                },
+                anchor_ipv4: { ip_address: '10.17.0.9', netmask: '255.255.0.0', gateway: '10.17.0.1' },
+                mac: '04:01:2A:0F:2A:01',
+                type: 'public',
+              },
+            ],
+            private: [
+              {
+                ipv4: { ip_address: '10.132.255.113', netmask: '255.255.0.0', gateway: '10.132.0.1' },
+                mac: '04:01:2a:0f:2a:02',
+                type: 'private',
+              },
+            ],
+          },
+          dns: { nameservers: ['2001:4860:4860::8844', '8.8.8.8'] },
         })
       : NOT_FOUND;
 }

@@ -1,30 +1,45 @@
 /** What the services of a test do, by name: they run in a process of their own, inside the test's network. */
 import { azure, digitalocean, ec2, gce, hetzner, openstack, seedServer, USER_DATA } from './platforms.ts';
-import { afterTrouble, type Service } from './service.ts';
+import { afterTrouble, NOT_FOUND, type Service } from './service.ts';
 
 const ONE_MIB = 1024 * 1024;
+
+export const PLATFORMS = {
+  ec2: () => ec2(),
+  gce: () => gce(),
+  azure: () => azure(),
+  openstack: () => openstack(),
+  digitalocean: () => digitalocean(),
+  hetzner: () => hetzner(),
+} as const satisfies Readonly<Record<string, () => Service>>;
+
+/** What every platform's service does at times, and is read all the same. */
+export const TROUBLES = {
+  'that throttles': (service) => (request) =>
+    request.index < 1 ? { status: 429, headers: { 'Retry-After': '1' } } : service(request),
+  'that fails first': (service) => afterTrouble(2, { status: 503 }, service),
+  'that is slow': (service) => (request) => ({ ...service(request), delayMs: 400 }),
+  'that breaks off first': (service) =>
+    afterTrouble(1, { status: 200, body: 'x'.repeat(1000), trouble: 'truncated' }, service),
+  'in chunks': (service) => (request) => ({ ...service(request), chunked: true }),
+} as const satisfies Readonly<Record<string, (service: Service) => Service>>;
+
+function troubled(): Readonly<Record<string, () => Service>> {
+  const all = Object.entries(PLATFORMS).flatMap(([platform, make]) => [
+    [`${platform} that knows nobody`, () => () => NOT_FOUND] as const,
+    ...Object.entries(TROUBLES).map(
+      ([trouble, after]) => [`${platform} ${trouble}`, () => after(make())] as const,
+    ),
+  ]);
+  return Object.fromEntries(all);
+}
 
 export const SCENARIOS: Readonly<Record<string, () => Service>> = {
   ec2: () => ec2(),
   'ec2 without user-data': () => ec2({ userData: null }),
   'ec2 with tokens that end soon': () => ec2({ tokenUses: 2 }),
   'ec2 that is switched off': () => () => ({ status: 403 }),
-  'ec2 that throttles': () => {
-    const service = ec2();
-    return (request) =>
-      request.index < 1 ? { status: 429, headers: { 'Retry-After': '1' } } : service(request);
-  },
-  'ec2 that fails first': () => afterTrouble(2, { status: 503 }, ec2()),
-  'ec2 that is slow': () => {
-    const service = ec2();
-    return (request) => ({ ...service(request), delayMs: 400 });
-  },
-  'ec2 that breaks off first': () =>
-    afterTrouble(1, { status: 200, body: 'x'.repeat(1000), trouble: 'truncated' }, ec2()),
-  'ec2 in chunks': () => {
-    const service = ec2();
-    return (request) => ({ ...service(request), chunked: true });
-  },
+  ...troubled(),
   'ec2 whose tokens never do': () => ec2({ tokenUses: 0 }),
   'ec2 with user-data without end': () => {
     const service = ec2();
