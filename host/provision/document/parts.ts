@@ -5,7 +5,8 @@ import { decodeUtf8, encodeUtf8 } from '../../../system/utf8.ts';
 import { headerLine, kindOfHeader, kindOfType, recognise, UNHEARD, type Kind } from './header.ts';
 import { DOCUMENT_LIMITS } from './limits.ts';
 import { decodeBody, isMime, parseMessage, splitBody } from './mime.ts';
-import { lineAt, refuse, sourceOf, type Part, type Splitting } from './splitting.ts';
+import { isForThisMachine } from './part-headers.ts';
+import { lineAt, printable, refuse, sourceOf, type Part, type Splitting } from './splitting.ts';
 import { renderTemplate } from './template.ts';
 
 /** What the surroundings of a document say about it. */
@@ -143,7 +144,7 @@ async function splitTemplate(
 async function splitMime(splitting: Splitting, text: string, given: Given): Promise<void> {
   const message = parseMessage(text);
   const source = sourceOf(given.name, text);
-  noteHeaders(splitting, source, message.headers);
+  if (!isForThisMachine(splitting, source, message.headers)) return;
   if (message.type.startsWith('multipart/')) {
     if (message.boundary === undefined || message.boundary === '')
       return refuse(splitting, source, 1, 'mime', 'the MIME message names no boundary');
@@ -178,7 +179,7 @@ async function splitMimePart(
   const label = message.fileName === undefined ? '' : ` (${printable(message.fileName)})`;
   const name = `${given.name} part ${number}${label}`;
   const source = sourceOf(name, text);
-  noteHeaders(splitting, source, message.headers);
+  if (!isForThisMachine(splitting, source, message.headers)) return;
   if (message.type.startsWith('multipart/')) {
     if (given.depth >= DOCUMENT_LIMITS.depth)
       return refuse(splitting, source, 1, 'depth', 'documents lie too deep in each other');
@@ -190,18 +191,6 @@ async function splitMimePart(
   const { type, fileName } = message;
   const inner = { name, type, depth: given.depth + 1, ...(fileName === undefined ? {} : { fileName }) };
   await split(splitting, body, inner);
-}
-
-/** Ways of merging and launch indexes that MIME headers ask for. */
-function noteHeaders(splitting: Splitting, source: SourceFile, headers: ReadonlyMap<string, string>): void {
-  for (const [name, reason] of [
-    ['merge-type', 'there is one rule for merging documents'],
-    ['x-merge-type', 'there is one rule for merging documents'],
-    ['launch-index', 'the documents of a source are for one machine'],
-  ] as const) {
-    if (headers.has(name))
-      splitting.keys.push({ key: name, state: 'ignored', file: source.display, line: 1, reason });
-  }
 }
 
 /** `#cloud-config-archive`: a list of texts, and of mappings with `content` and `type`. */
@@ -231,6 +220,12 @@ async function splitArchive(splitting: Splitting, source: SourceFile, given: Giv
       continue;
     }
     const [type, fileName] = [textOf(item, 'type'), textOf(item, 'filename')];
+    const launched = item.kind === 'map' ? item.entries.get('launch-index')?.value : undefined;
+    const headers = new Map(
+      launched?.kind === 'scalar' ? [['launch-index', String(launched.value)] as const] : [],
+    );
+    if (!isForThisMachine(splitting, { ...source, display: `${given.name} part ${index + 1}` }, headers))
+      continue;
     const label = fileName === undefined ? '' : ` (${printable(fileName)})`;
     await split(splitting, encodeUtf8(content.value), {
       name: `${given.name} part ${index + 1}${label}`,
@@ -282,11 +277,6 @@ async function splitInclude(
 function textOf(item: LocatedMap | object, name: string): string | undefined {
   const value = 'entries' in item ? item.entries.get(name)?.value : undefined;
   return value?.kind === 'scalar' && typeof value.value === 'string' ? value.value : undefined;
-}
-
-/** A name from outside, fit for a message. */
-function printable(name: string): string {
-  return name.replace(/[^\x20-\x7e]/g, '?').slice(0, 80);
 }
 
 /** `undefined` when it is no UTF-8. */

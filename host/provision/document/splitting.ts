@@ -57,3 +57,8 @@ export function lineAt(source: SourceFile, line: number): Position {
 export function sourceOf(name: string, text: string): SourceFile {
   return { path: name, display: name, lines: text.split('\n') };
 }
+
+/** A name from outside, fit for a message. */
+export function printable(name: string): string {
+  return name.replace(/[^\x20-\x7e]/g, '?').slice(0, 80);
+}

@@ -38,6 +38,7 @@ export async function fetchEc2(system: System, http: HttpClient): Promise<Found>
   const keys: string[] = [];
   for (const index of indices)
     keys.push((await text(`/latest/meta-data/public-keys/${index}/openssh-key`)) ?? '');
+  const launchIndex = await text('/latest/meta-data/ami-launch-index');
   const userData = await get('/latest/user-data');
   const facts = platformFacts('aws', {
     region: textOf(identity['region']),
@@ -45,7 +46,12 @@ export async function fetchEc2(system: System, http: HttpClient): Promise<Found>
     instanceType: textOf(identity['instanceType']),
   });
   const publicKeys = publicKeysOf(keys);
-  const raw = { ...identity, 'instance-id': instanceId, 'local-hostname': localHostname ?? null };
+  const raw = {
+    ...identity,
+    'instance-id': instanceId,
+    'local-hostname': localHostname ?? null,
+    'ami-launch-index': launchIndex ?? null,
+  };
   return {
     source: 'ec2',
     origin: `${base}/`,

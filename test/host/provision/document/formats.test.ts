@@ -289,3 +289,26 @@ describe('## template: jinja', () => {
     );
   });
 });
+
+test.each([
+  [
+    { 'ami-launch-index': '1' },
+    ['launch-index ignored', 'launch-index applied', 'hostname pending'],
+    'second',
+  ],
+  [{ launch_index: 0 }, ['launch-index applied', 'hostname pending', 'launch-index ignored'], 'first'],
+  [{}, ['launch-index ignored', 'hostname pending', 'launch-index ignored', 'hostname pending'], 'second'],
+])('parts for one machine of a launch: %j', async (metaData, expected, name) => {
+  const one = (index: number, hostname: string): string =>
+    `  - { type: text/cloud-config, launch-index: ${index}, content: 'hostname: ${hostname}' }`;
+  const archive = ['#cloud-config-archive', one(0, 'first'), one(1, 'second'), ''].join('\n');
+  const variables = { ds: { meta_data: metaData } };
+  const fromArchive = await read(archive, { variables });
+  expect(states(fromArchive)).toEqual(expected);
+  expect(fromArchive.config.hostname?.value).toBe(name);
+  const inMime = mime(
+    part(['Content-Type: text/cloud-config', 'Launch-Index: 0'], 'hostname: first'),
+    part(['Content-Type: text/cloud-config', 'Launch-Index: 1'], 'hostname: second'),
+  );
+  expect((await read(inMime, { variables })).config.hostname?.value).toBe(name);
+});

@@ -26,6 +26,7 @@ export function ec2({ tokenUses = Infinity, userData = USER_DATA }: Ec2Options =
       accountId: '123456789012',
     }),
     '/latest/meta-data/local-hostname': 'ip-10-0-0-5.eu-central-1.compute.internal',
+    '/latest/meta-data/ami-launch-index': '3',
     '/latest/meta-data/public-keys/': '0=first\n1=second',
     '/latest/meta-data/public-keys/0/openssh-key': `${KEY}\n`,
     '/latest/meta-data/public-keys/1/openssh-key': `${OTHER_KEY}\n`,
