@@ -3,6 +3,7 @@ import { SlipwayError } from '../../spec/error.ts';
 import { MACHINE_PATHS } from '../../spec/machine.ts';
 import { UPDATE_PATHS, type UpdateFile, type UpdateSettings } from '../../spec/update.ts';
 import type { System } from '../../system/system.ts';
+import { uncheckedServer } from './fetch/https.ts';
 import { readOperatorFile } from './operator-file.ts';
 import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
@@ -48,12 +49,20 @@ export function openContext(
     buildTimeMs: system.status(MACHINE_PATHS.description)?.modifiedMs ?? 0,
     root: readRoot(system),
     imageSettings: file.settings,
-    config: mergeSettings(file.settings, [
-      { source: 'provisioning', text: provisioned },
-      { source: 'command', text: JSON.stringify({ format: '1.0', settings: commanded }) },
-    ]),
+    config: withProblems(
+      system,
+      mergeSettings(file.settings, [
+        { source: 'provisioning', text: provisioned },
+        { source: 'command', text: JSON.stringify({ format: '1.0', settings: commanded }) },
+      ]),
+    ),
     holds,
   };
+}
+
+function withProblems(system: System, config: Merged): Merged {
+  const problem = uncheckedServer(system, config.settings);
+  return problem === undefined ? config : { ...config, problems: [...config.problems, problem] };
 }
 
 function readImageFile(system: System): UpdateFile {

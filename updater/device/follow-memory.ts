@@ -45,7 +45,8 @@ export interface PollFile {
 /** Sets slipd's timer. */
 export function scheduleNext(system: System, nextAt: number, poll: PollFile): void {
   system.makeDirectory(UPDATE_PATHS.runtime, 0o755);
-  system.writeText(PATHS.poll, `${JSON.stringify(poll)}\n`);
+  // A proxy's address may hold a password.
+  system.writeText(PATHS.poll, `${JSON.stringify(poll)}\n`, 0o600);
   system.writeText(UPDATE_PATHS.next, `${nextAt}\n`);
 }
 

@@ -14,6 +14,7 @@ import { CUSTOM } from '../release/tuf-roles.ts';
 import { digestSink } from './apply/digests.ts';
 import type { Context } from './context.ts';
 import type { Fetcher } from './fetch/fetcher.ts';
+import { allMirrors } from './fetch/https.ts';
 import { PATHS } from './paths.ts';
 import { decide, type Decision, type DecisionFacts } from './policy/decide.ts';
 import type { UpdateRecord } from './switch/record-content.ts';
@@ -42,8 +43,7 @@ export function openFetcher(context: Context, mirrors: readonly string[]): Mirro
 
 /** `url` and `mirrors`. Throws `update.no-url`. */
 export function configuredMirrors({ config }: Context): readonly string[] {
-  const { url, mirrors } = config.settings;
-  const all = url === null ? mirrors : [url, ...mirrors];
+  const all = allMirrors(config.settings);
   if (all.length > 0) return all;
   throw new SlipwayError('update.no-url', 'this machine knows no repository', {
     hint: 'slip update config url ADDRESS, or slip update apply --bundle PATH',

@@ -19,6 +19,7 @@ import { UPDATE_PATHS, type UpdateSettings } from '../../../spec/update.ts';
 import { MACHINE_PATHS } from '../../../spec/machine.ts';
 import { createNodeSystem } from '../../../system/node.ts';
 import { openContext, type Context } from '../../../updater/device/context.ts';
+import type { FetchConfig } from '../../../updater/device/fetch/config.ts';
 import { createFetcher, type Fetcher } from '../../../updater/device/fetch/fetcher.ts';
 import { createOutput } from '../../../updater/device/output.ts';
 import { guardBoot } from '../../../updater/device/scrub/guard-boot.ts';
@@ -74,6 +75,8 @@ export interface TestMachine {
   restarts: number;
   /** Whether its network works. */
   online: boolean;
+  /** In place of one that reads the repository in memory. */
+  createFetcher: ((config: FetchConfig) => Fetcher) | undefined;
   /** Called before each part that works on the machine: throws what goes wrong there. */
   before: (part: string) => void | Promise<void>;
   /** Of the running version's verity tree. */
@@ -137,6 +140,7 @@ export async function testMachine(
     clockMs: EPOCH_MS + 3_600_000,
     restarts: 0,
     online: true,
+    createFetcher: undefined,
     before: () => undefined,
     salt: undefined,
     unmet: [],
@@ -192,7 +196,7 @@ export async function testMachine(
     const { disk } = machine;
     return {
       ...MACHINE_PARTS,
-      createFetcher: () => fetcherOf(machine),
+      createFetcher: (_system, config) => machine.createFetcher?.(config) ?? fetcherOf(machine),
       readRunning: () => machine.running,
       readRecord: () => loadRecord(disk),
       readBoot: () =>

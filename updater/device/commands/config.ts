@@ -5,6 +5,7 @@ import { fullDownloadPolicy, rebootPolicy, type UpdateSettings } from '../../../
 import { formatTable } from '../../../system/format.ts';
 import type { Command } from '../command.ts';
 import { openContext, type Context } from '../context.ts';
+import { allMirrors, checkAuthority, checksServers, faultOfAuthority } from '../fetch/https.ts';
 import { followSoon } from '../follow-memory.ts';
 import { readOperatorFile, writeOperatorFile } from '../operator-file.ts';
 import { SETTINGS, type Setting } from '../policy/settings.ts';
@@ -27,6 +28,7 @@ export const configCommand: Command = {
       throw new SlipwayError('update.setting', `'${value}' is no value of ${key}`, {
         hint: `it takes ${setting.form}`,
       });
+    if (value !== undefined) checkHttps(context, key, value);
     await change(context, key, value);
     return show(openContext(context.system, context.parts, context), [key]);
   },
@@ -39,6 +41,20 @@ function settingOf(key: string): Setting {
   throw new SlipwayError('update.setting', `'${key}' is no setting`, {
     hint: meant === undefined ? `there are: ${Object.keys(SETTINGS).join(', ')}` : `did you mean '${meant}'?`,
   });
+}
+
+/** What would not be enforced on this machine is refused. */
+function checkHttps({ system, config }: Context, key: string, value: string): void {
+  if (!['ca', 'url', 'mirrors'].includes(key)) return;
+  const setting = settingOf(key);
+  const settings: UpdateSettings = { ...config.settings, [setting.name]: setting.parse(value) };
+  if (settings.ca === null) return;
+  const fault = key === 'ca' ? faultOfAuthority(system, settings.ca) : undefined;
+  if (fault !== undefined) throw new SlipwayError('update.setting', fault);
+  checkAuthority(
+    { caFile: settings.ca, mirrors: allMirrors(settings) },
+    { kind: checksServers(system) ? 'curl' : 'wget' },
+  );
 }
 
 async function change({ system }: Context, key: string, value: string | undefined): Promise<void> {

@@ -9,6 +9,7 @@ import type { Fetcher } from '../fetch/fetcher.ts';
 import { addHistory } from '../history.ts';
 import { install } from '../install.ts';
 import { withUpdateLock } from '../lock.ts';
+import { allMirrors } from '../fetch/https.ts';
 import { lookAnyhow, type Look } from '../look.ts';
 import { checkDownload, checkRequirements, readOffer, type Offer } from '../offer.ts';
 import { describeError } from '../output.ts';
@@ -178,7 +179,7 @@ function schedule(context: Context, memory: FollowMemory, action: FollowAction |
     chance: chance / 255,
     ...(until === undefined ? {} : { until }),
   });
-  const mirrors = settings.url === null ? settings.mirrors : [settings.url, ...settings.mirrors];
+  const mirrors = allMirrors(settings);
   // After a failure, and when something is under way, the same bytes again are no reason to do nothing.
   const unfinished = memory.failures > 0 || (action !== undefined && action.kind !== 'wait');
   scheduleNext(system, nextAt, {

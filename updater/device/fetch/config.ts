@@ -6,7 +6,7 @@ export interface FetchConfig {
   readonly mirrors: readonly string[];
   /** `http://[user:password@]host:port` for all HTTP(S) mirrors. */
   readonly proxy?: string;
-  /** PEM file of the CAs that HTTPS mirrors are judged by, instead of the image's. busybox's wget judges none: signatures protect. */
+  /** PEM file of the CAs that HTTPS mirrors are judged by, instead of the image's. busybox's wget judges none: with it, such a mirror is refused. */
   readonly caFile?: string;
   /** All streams together. */
   readonly bytesPerSecond?: number;
@@ -71,4 +71,9 @@ export function checkProxy(proxy: string): void {
 export function checkName(name: string): void {
   if (!NAME.test(name))
     throw new SlipwayError('fetch.name', `'${name}' is no name of a file in a repository`);
+}
+
+/** For people: an address may hold a password. */
+export function withoutPassword(address: string): string {
+  return address.replace(/^([a-z0-9+.-]+:\/\/[^:@/]*):[^@/]*@/, '$1:***@');
 }

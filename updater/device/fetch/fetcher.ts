@@ -13,6 +13,7 @@ import {
 import type { Connect } from './connection.ts';
 import { curlConnect } from './curl.ts';
 import { folderConnect } from './folder.ts';
+import { checkAuthority, checksServers } from './https.ts';
 import { createMirrors, type Mirrors } from './mirrors.ts';
 import { openStream, type ByteStream } from './stream.ts';
 import { wgetConnect } from './wget.ts';
@@ -28,7 +29,7 @@ export interface Fetcher {
 
 const READ_BYTES = 65_536;
 
-/** Throws `fetch.mirror`, `fetch.proxy` for a configuration that means nothing. */
+/** Throws `fetch.mirror`, `fetch.proxy` for a configuration that means nothing, `fetch.ca` for one that cannot be kept here. */
 export function createFetcher(system: System, config: FetchConfig): Fetcher {
   let received = 0;
   const onBytes = (count: number): void => {
@@ -36,12 +37,14 @@ export function createFetcher(system: System, config: FetchConfig): Fetcher {
     config.onBytes?.(count);
   };
   if (config.proxy !== undefined) checkProxy(config.proxy);
+  const program = config.program ?? programOf(system);
+  checkAuthority(config, program);
   system.makeDirectory(config.scratch, 0o700);
   const limits = { ...FETCH_LIMITS, ...config.limits };
   const mirrors = createMirrors(
     system,
     config.mirrors.map(parseMirror),
-    { http: httpConnect(system, config, onBytes), folder: folderConnect(system, onBytes) },
+    { http: httpConnect(system, config, program, onBytes), folder: folderConnect(system, onBytes) },
     { limits, bytesPerSecond: config.bytesPerSecond },
   );
   return {
@@ -54,16 +57,19 @@ export function createFetcher(system: System, config: FetchConfig): Fetcher {
   };
 }
 
-function httpConnect(system: System, config: FetchConfig, onBytes: (count: number) => void): Connect {
+function httpConnect(
+  system: System,
+  config: FetchConfig,
+  { kind, argv }: FetchProgram,
+  onBytes: (count: number) => void,
+): Connect {
   const limits = { ...FETCH_LIMITS, ...config.limits };
-  const { kind, argv } = config.program ?? programOf(system);
   const connect = { curl: curlConnect, wget: wgetConnect }[kind];
   return connect(system, { argv, config, limits, onBytes });
 }
 
 function programOf(system: System): FetchProgram {
-  if (system.status('/usr/bin/curl') !== undefined) return { kind: 'curl', argv: ['curl'] };
-  return { kind: 'wget', argv: ['wget'] };
+  return checksServers(system) ? { kind: 'curl', argv: ['curl'] } : { kind: 'wget', argv: ['wget'] };
 }
 
 /** Its size is not known before: what breaks off is begun anew. */

@@ -1,7 +1,7 @@
 /** Which mirror is asked next: the one that worked last, those that failed later, those that lied last. */
 import { SlipwayError } from '../../../spec/error.ts';
 import type { System } from '../../../system/system.ts';
-import type { FetchLimits, Mirror } from './config.ts';
+import { withoutPassword, type FetchLimits, type Mirror } from './config.ts';
 import type { ByteRange, Connect, Connection } from './connection.ts';
 import { pause } from './incoming.ts';
 
@@ -83,7 +83,9 @@ function createAttempts(
       last(mirror);
       faults.push({ mirror, fault });
       if (trusted().some((index) => !faults.some((one) => one.mirror === index))) return;
-      const told = faults.map((one) => `${list[one.mirror]?.base ?? ''}: ${one.fault.message}`).join('; ');
+      const told = faults
+        .map((one) => `${withoutPassword(list[one.mirror]?.base ?? '')}: ${one.fault.message}`)
+        .join('; ');
       if (faults.some((one) => one.fault.code === 'fetch.missing'))
         throw new SlipwayError('fetch.missing', told);
       if (round >= limits.rounds)

@@ -9,12 +9,14 @@ import {
   WAVES,
   type UpdateSettings,
 } from '../../../spec/update.ts';
+import { withoutPassword } from '../fetch/config.ts';
 import { formatWindows, parseWindows } from './window-text.ts';
 
 export interface Setting<Name extends keyof UpdateSettings = keyof UpdateSettings> {
   readonly name: Name;
   /** `undefined`: the text is no such value. */
   readonly parse: (text: string) => UpdateSettings[Name] | undefined;
+  /** For people: without passwords. */
   readonly format: (value: UpdateSettings[Name]) => string;
   /** What it takes. */
   readonly form: string;
@@ -29,11 +31,11 @@ const PATH = /^\/[A-Za-z0-9._/-]{1,255}$/;
 /** By the key in `update:`. */
 export const SETTINGS: Readonly<Record<string, Setting>> = {
   enabled: flag('enabled'),
-  url: optional('url', parseHttpUrl, String, 'an address, http:// or https://'),
+  url: optional('url', parseHttpUrl, withoutPassword, 'an address, http:// or https://'),
   mirrors: setting(
     'mirrors',
     (text) => allOf(text.split(/[\s,]+/).filter(Boolean), parseHttpUrl),
-    (value) => (value.length === 0 ? NOTHING : value.join(' ')),
+    (value) => (value.length === 0 ? NOTHING : value.map(withoutPassword).join(' ')),
     'addresses with spaces between',
   ),
   channel: setting(
@@ -74,7 +76,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     String,
     words(FULL_DOWNLOAD_POLICIES),
   ),
-  proxy: optional('proxy', parseHttpUrl, String, 'an address, http:// or https://'),
+  proxy: optional('proxy', parseProxy, withoutPassword, 'an address such as http://proxy.example:3128'),
   ca: optional(
     'ca',
     (text) => (PATH.test(text) ? text : undefined),
@@ -140,6 +142,12 @@ function allOf<Value>(
 
 function within(value: number | undefined, least: number, most: number): number | undefined {
   return value !== undefined && value >= least && value <= most ? value : undefined;
+}
+
+/** Without a path, which means nothing. */
+function parseProxy(text: string): string | undefined {
+  const address = parseHttpUrl(text);
+  return address !== undefined && /^https?:\/\/[^/]+$/.test(address) ? address : undefined;
 }
 
 function parseWave(text: string): UpdateSettings['wave'] | undefined {

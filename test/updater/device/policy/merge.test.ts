@@ -42,7 +42,7 @@ test('what does not fit is left out, alone', () => {
   expect(merged.problems).toEqual([
     'by command: poll takes a time from 1s to 168h',
     "by command: 'chanel' is no setting",
-    'by command: proxy takes an address, http:// or https://, or none',
+    'by command: proxy takes an address such as http://proxy.example:3128, or none',
     "by command: '__proto__x' is no setting",
   ]);
 });
