@@ -59,6 +59,7 @@ export function bundleCommand(): Command {
       );
       process.stdout.write(
         `${flags.output}: ${names.join(', ')}; ${bundle.files} files, ${bytesText(bundle.sizeBytes)}\n` +
+          `Machines take it until ${bundle.validUntil.toISOString().slice(0, 16).replace('T', ' ')} UTC: it is signed for so long.\n` +
           'On the machine: slip update apply --bundle PATH\n',
       );
     });

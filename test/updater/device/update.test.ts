@@ -1,10 +1,8 @@
 /** `slip update`, command by command, as an operator meets it. */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
-import { pack } from 'tar-stream';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { SlipwayError } from '../../../spec/error.ts';
 import { publish, testMachine, type TestMachine } from './machine.ts';
@@ -332,30 +330,3 @@ test('what this machine cannot run is told by check, and refused before anything
   expect((await machine.update('follow')).code).toBe(0);
   expect(machine.called).toEqual([]);
 });
-
-test('apply --bundle: without a network, from a file that lies in the home of who copied it there', async () => {
-  await publish(machine, '1.1.0');
-  machine.online = false;
-  const archive = pack();
-  for (const [name, bytes] of machine.repository.files) archive.entry({ name }, Buffer.from(bytes));
-  archive.finalize();
-  const bundle = await buffer(archive);
-  machine.system.give('/var/lib/slipway/home/ops/keep', '');
-  const place = machine.system.place('/var/lib/slipway/home/ops/bundle.tar');
-  writeFileSync(place, bundle);
-  const applied = await machine.update('apply', '--bundle', '/home/ops/bundle.tar', '--json');
-  expect(applied.json()).toMatchObject({ outcome: 'switched', version: '1.1.0' });
-  expect((await machine.update('apply', '--bundle', '/home/ops/none.tar')).stderr).toContain('there is no');
-  // Cut while it was copied; something else; changed.
-  for (const bad of [bundle.subarray(0, 3000), Buffer.from('no archive'.repeat(100)), flipped(bundle)]) {
-    writeFileSync(place, bad);
-    expect((await machine.update('apply', '--bundle', place)).code).toBe(1);
-  }
-});
-
-/** With one bit of the first header another one. */
-function flipped(bytes: Buffer): Buffer {
-  const copy = Buffer.from(bytes);
-  copy[20] = (copy[20] ?? 0) ^ 1;
-  return copy;
-}

@@ -2,7 +2,7 @@
 import { SlipwayError } from '../../../spec/error.ts';
 import { compareVersions } from '../../../spec/version.ts';
 import type { Parsed } from '../../../system/arguments.ts';
-import { openBundle } from '../bundle.ts';
+import { explainBundle, openBundle } from '../bundle.ts';
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { explainVerdict } from '../explain.ts';
@@ -38,7 +38,14 @@ async function apply(context: Context, parsed: Parsed): Promise<number> {
   const bundle = parsed.flags.get('bundle');
   const fetcher =
     bundle === undefined ? openFetcher(context, configuredMirrors(context)) : openBundle(context, bundle);
-  const look = await lookFresh(context, fetcher);
+  const lookNow = async (): Promise<Look> => {
+    try {
+      return await lookFresh(context, fetcher);
+    } catch (error) {
+      throw bundle === undefined ? error : await explainBundle(context, fetcher, error);
+    }
+  };
+  const look = await lookNow();
   const candidate = choose(context, look, parsed.flags.get('version'));
   if (candidate === undefined) return nothing(context, look);
   const offer = await readOffer(context, fetcher, look.metadata, candidate);
@@ -68,7 +75,7 @@ async function apply(context: Context, parsed: Parsed): Promise<number> {
     }
     context.checkInterrupted();
     // It may have been withdrawn meanwhile.
-    choose(context, await lookFresh(context, fetcher), version);
+    choose(context, await lookNow(), version);
     progress.phase('switch');
     if (ready === 'switch') {
       await parts.switchTo(system, manifest);

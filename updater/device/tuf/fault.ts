@@ -41,6 +41,6 @@ export function isSameVersion(error: unknown): boolean {
   return error instanceof EqualVersionError;
 }
 
-export function isMetadataFault(error: unknown): boolean {
+export function isMetadataFault(error: unknown): error is SlipwayError & { readonly code: MetadataFault } {
   return error instanceof SlipwayError && Object.hasOwn(HINTS, error.code);
 }

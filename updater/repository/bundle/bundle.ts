@@ -38,6 +38,8 @@ export interface Bundle {
   readonly releases: readonly ReleaseEntry[];
   readonly files: number;
   readonly sizeBytes: number;
+  /** From then on machines refuse it, and a new one has to be made: what it holds is signed for so long. */
+  readonly validUntil: Date;
 }
 
 /** A tar is written as a whole or not at all, the same bytes for the same repository. */
@@ -66,7 +68,7 @@ export async function makeBundle(directory: string, output: string, options: Bun
   if (options.form === 'folder') await writeFolder(directory, output, members, sizes, tell);
   else await writeTar(directory, output, members, sizes, tell);
   const sizeBytes = options.form === 'folder' ? total : (await stat(output)).size;
-  return { releases, files: members.length, sizeBytes };
+  return { releases, files: members.length, sizeBytes, validUntil: view.validUntil };
 }
 
 async function writeTar(

@@ -12,6 +12,8 @@ export interface ClientView {
   readonly targets: TargetsFile;
   /** Names of all files that this state of the repository consists of, payloads and manifests aside. */
   readonly metadata: ReadonlySet<string>;
+  /** From then on no client follows: the first of root, timestamp, snapshot and targets to expire. */
+  readonly validUntil: Date;
   /** Channels whose brake cannot be read, and why. Machines wait, or go on without (ReleaseEntry.withoutBrake). */
   readonly brakeFaults: readonly { readonly channel: string; readonly reason: string }[];
 }
@@ -78,7 +80,9 @@ export async function readAsClient(
       brakeFaults.push({ channel, reason: error instanceof Error ? error.message : String(error) });
     }
   }
-  return { targets, metadata, brakeFaults };
+  const { root: newest, targets: top } = store;
+  const expiries = [newest, timestamp, snapshot, top].map((one) => Date.parse(one?.signed.expires ?? ''));
+  return { targets, metadata, brakeFaults, validUntil: new Date(Math.min(...expiries)) };
 }
 
 export function sha256Hex(bytes: Uint8Array): string {

@@ -167,6 +167,11 @@ describe('release bundle', () => {
     const output = join(scratch, 'bundle.tar');
     const bundle = await makeBundle(base, output, { ...options, form: 'tar' });
     expect(bundle.releases.map(({ version }) => version)).toEqual(['1.3.0', '1.1.0']);
+    // The timestamp is what expires first.
+    const { signed } = JSON.parse(await readFile(join(base, 'timestamp.json'), 'utf8')) as {
+      signed: { expires: string };
+    };
+    expect(bundle.validUntil).toEqual(new Date(signed.expires));
     const folder = join(scratch, 'stick');
     await makeBundle(base, folder, { ...options, form: 'folder' });
     const { targets } = await readAsClient(repositoryFiles(folder), root(), NOW);
