@@ -10,6 +10,7 @@ import type {
   ServicesResult,
 } from '../../../../host/provision/services/request.ts';
 import type { MachineDescription } from '../../../../spec/machine.ts';
+import type { System } from '../../../../system/system.ts';
 import { createNodeSystem } from '../../../../system/node.ts';
 import { entries } from './entries.ts';
 
@@ -38,7 +39,9 @@ export interface Scratch {
   readonly directory: string;
   readonly paths: ServicePaths;
   readonly log: string[];
-  prepare(yaml: string, changes?: Partial<ServicesRequest>): Promise<ServicesResult>;
+  /** `door`: instead of Node's own. */
+  prepare(yaml: string, changes?: Partial<ServicesRequest>, door?: System): Promise<ServicesResult>;
+  readonly system: System;
 }
 
 export function scratch(directory = mkdtempSync(join(tmpdir(), 'slipway-services-'))): Scratch {
@@ -56,7 +59,9 @@ export function scratch(directory = mkdtempSync(join(tmpdir(), 'slipway-services
     directory,
     paths,
     log,
-    prepare: (yaml, changes = {}) => handleServices(system, request(yaml, changes), MACHINE, paths),
+    system,
+    prepare: (yaml, changes = {}, door = system) =>
+      handleServices(door, request(yaml, changes), MACHINE, paths),
   };
 }
 
