@@ -1,5 +1,9 @@
 /** `provisioning:` of image definitions: the policy that machines get, and every fault at its place. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { loadImage } from '../../spec/load.ts';
 import { DATASOURCES } from '../../spec/provisioning.ts';
 import { image, places } from './memory-files.ts';
 
@@ -64,4 +68,38 @@ test.each([
   ],
 ])('%s', async (yaml, faults) => {
   expect(places((await image({ 'image.yaml': `name: a\n${yaml}\n` })).diagnostics)).toEqual(faults);
+});
+
+test.each([
+  [
+    'provisioning: { sources: { vmware: [users] } }',
+    ['2:28 guestinfo cannot be read: the image has no vmware-rpctool'],
+  ],
+  ['provisioning: { platform: vmware }', ['2:27 guestinfo cannot be read: the image has no vmware-rpctool']],
+  ['host: { packages: [open-vm-tools] }\nprovisioning: { platform: vmware }', []],
+  ['host: { packages: [{ name: open-vm-tools }] }\nprovisioning: { sources: { vmware: [] } }', []],
+  // Heard like all others, and not said to be the platform.
+  ['provisioning: {}', []],
+  [
+    'provisioning: { user_data: own.yaml }',
+    ['2:28 it names https addresses, and the image has no curl to ask them'],
+  ],
+  ['host: { packages: [curl] }\nprovisioning: { user_data: own.yaml }', []],
+])('what the image lacks for a source is a warning: %s', async (yaml, expected) => {
+  const own =
+    '#cloud-config\n# see https://example.org\nwrite_files: [{path: /var/a, source: {uri: "https://example.org/a"}}]\n';
+  const { diagnostics } = await image({ 'image.yaml': `name: a\n${yaml}\n`, 'own.yaml': own });
+  expect(diagnostics.map(({ severity }) => severity)).toEqual(expected.map(() => 'warning'));
+  expect(places(diagnostics)).toEqual(expected);
+});
+
+test('what is built in is read as the bytes that it is', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'slipway-built-in-'));
+  writeFileSync(join(directory, 'own.yaml'), '#include\nhttps://example.org/more\n');
+  writeFileSync(join(directory, 'image.yaml'), 'name: a\nprovisioning: { user_data: own.yaml }\n');
+  const { diagnostics } = await loadImage(join(directory, 'image.yaml'));
+  rmSync(directory, { recursive: true });
+  expect(diagnostics.map(({ severity, message }) => [severity, message])).toEqual([
+    ['warning', 'it names https addresses, and the image has no curl to ask them'],
+  ]);
 });
