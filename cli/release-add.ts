@@ -9,7 +9,7 @@ import type { TufKeys } from '../updater/repository/keys/load.ts';
 import { addReleases, KEEP_DELTAS, type Added } from '../updater/repository/release/add.ts';
 import { readBuild, type Build } from '../updater/repository/release/build.ts';
 import { curveOf } from '../updater/repository/release/curve-text.ts';
-import { openRevocation } from '../updater/repository/release/revoke.ts';
+import { openSecureBootChanges } from '../updater/repository/release/secure-boot.ts';
 import type { PayloadReport } from '../updater/repository/release/payloads.ts';
 import { openKeys, passphraseOf, publicationText, withKeys, type KeyFlags } from './repository-keys.ts';
 import { bytesText } from './bytes-text.ts';
@@ -24,6 +24,8 @@ interface AddFlags extends KeyFlags {
   readonly minimumVersion?: string;
   readonly notes?: string;
   readonly revokes?: readonly string[];
+  readonly trusts?: readonly string[];
+  readonly exchangeKeys?: readonly string[];
   readonly withoutBrake: 'hold' | 'follow';
   readonly allowDebug?: true;
   readonly json?: true;
@@ -50,6 +52,11 @@ export function addCommand(): Command {
     .option('--minimum-version <version>', 'it can be reached from this version on only', oneVersion)
     .option('--notes <file>', 'what is new, in Markdown')
     .option('--revokes <certificates...>', 'leaves that it retires: certificate files; needs KEK.key')
+    .option('--trusts <certificates...>', 'CAs that machines then trust, too (db); needs KEK.key')
+    .option(
+      '--exchange-keys <certificates...>',
+      'keys that may then change what machines trust, too (KEK); needs PK.key',
+    )
     .option(
       '--without-brake <what>',
       'what machines do when the channel’s brake has expired: hold or follow',
@@ -71,9 +78,11 @@ export function addCommand(): Command {
         ...(flags.minimumVersion === undefined ? {} : { minimumVersion: flags.minimumVersion }),
         notes: await notesOf(flags.notes),
         withoutBrake: flags.withoutBrake,
-        ...(flags.revokes === undefined
-          ? {}
-          : { revokes: await openRevocation(flags.keys, flags.revokes, passphraseOf(flags)) }),
+        secureBoot: await openSecureBootChanges(
+          flags.keys,
+          { KEK: flags.exchangeKeys ?? [], db: flags.trusts ?? [], dbx: flags.revokes ?? [] },
+          passphraseOf(flags),
+        ),
         report: bar.report,
       }).finally(() => bar.clear());
       process.stdout.write(flags.json === true ? json(added) : text(added, bar.reports));

@@ -83,6 +83,7 @@ function showText({ entry, manifest, channels }: ShownRelease): string {
     ['boot loader', manifest.loader?.version],
     ['memory', `${manifest.minMemoryMiB} MiB or more`],
     ['retires', manifest.revokes?.join(', ')],
+    ['adds to', manifest.secureBoot?.map(({ variable }) => variable).join(', ')],
     ['manifest', releaseTargetName(entry)],
   ];
   return [

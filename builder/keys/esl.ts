@@ -18,6 +18,8 @@ const EFI_CERT_SHA256 = 'c1c41626-504c-4092-aca9-41f936934328';
 const EFI_CERT_TYPE_PKCS7 = '4aafd29d-68df-49ee-8aa9-347d375665a7';
 /** Non-volatile, in boot services and at run time, authenticated by time. */
 export const SECURE_BOOT_VARIABLE_ATTRIBUTES = 0x27;
+/** The same, for an addition to what the variable holds. */
+export const APPENDED_VARIABLE_ATTRIBUTES = SECURE_BOOT_VARIABLE_ATTRIBUTES | 0x40;
 const WIN_CERT_REVISION_2_0 = 0x0200;
 const WIN_CERT_TYPE_EFI_GUID = 0x0ef1;
 
@@ -43,17 +45,20 @@ export function signatureList(owner: string, entries: readonly SignatureEntry[])
 
 /**
  * `EFI_VARIABLE_AUTHENTICATION_2` followed by the new contents: what SetVariable() takes, and what systemd-boot enrols from
- * `loader/keys/<name>/<variable>.auth`. Firmware refuses a `time` that is not later than the last one's.
+ * `loader/keys/<name>/<variable>.auth`. Firmware refuses a `time` that is not later than the last one's, except of an addition.
  */
 export async function authenticatedVariable(
   variable: SecureBootVariable,
   contents: Uint8Array,
   signer: Signer,
   time: Date,
+  mode: 'replace' | 'append' = 'replace',
 ): Promise<Uint8Array> {
   const timestamp = efiTime(time);
   const attributes = Buffer.alloc(4);
-  attributes.writeUInt32LE(SECURE_BOOT_VARIABLE_ATTRIBUTES);
+  attributes.writeUInt32LE(
+    mode === 'append' ? APPENDED_VARIABLE_ATTRIBUTES : SECURE_BOOT_VARIABLE_ATTRIBUTES,
+  );
   const signed = Buffer.concat([
     Buffer.from(variable, 'utf16le'),
     guidBytes(variableVendor(variable)),

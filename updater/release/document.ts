@@ -108,8 +108,8 @@ export interface ReleaseManifest {
   readonly uki: UkiContent;
   /** systemd-boot, signed, for machines whose copies are others. */
   readonly loader?: FileReference & { readonly version: string };
-  /** Signed updates (`.auth`) of Secure Boot variables that are applied after the release was committed. */
-  readonly secureBoot?: readonly { readonly variable: 'db' | 'dbx'; readonly auth: FileReference }[];
+  /** Signed additions (`.auth`, EFI_VARIABLE_APPEND_WRITE) to Secure Boot's variables, which are made after the release was committed. */
+  readonly secureBoot?: readonly { readonly variable: 'KEK' | 'db' | 'dbx'; readonly auth: FileReference }[];
   /** SHA-256 of leaf certificates that this release retires (decisions.md 5). */
   readonly revokes?: readonly string[];
 }

@@ -101,7 +101,7 @@ const manifest = object<ReleaseManifest>({
   secureBoot: optional(
     list(
       object<NonNullable<ReleaseManifest['secureBoot']>[number]>({
-        variable: oneOf('db', 'dbx'),
+        variable: oneOf('KEK', 'db', 'dbx'),
         auth: file(MAX_SMALL_FILE_BYTES),
       }),
       { max: 16 },

@@ -104,6 +104,16 @@ export const LIVES = {
     },
     resume: (machine) => machine.updateLoader('263'),
   },
+  rottenLoader: {
+    name: 'a copy of the boot loader that has rotted, then an update',
+    start: { ...two, files: { 'EFI/systemd/systemd-bootx64.efi': new Uint8Array(0) } },
+    play: async (machine) => {
+      await machine.mendLoader();
+      await machine.update('1.1.0');
+      await expectRunning(machine, '1.1.0');
+    },
+    resume: (machine) => machine.mendLoader(),
+  },
   afterRollback: {
     name: 'an update after a rollback by hand',
     start: { version: '1.0.0', before: '0.9.0', behaviour: { '1.1.0': 'unhealthy' } },

@@ -4,7 +4,7 @@ import { CONFIRM_STEPS, confirm } from '../../../updater/device/switch/confirm.t
 import { FAIL_STEPS, fail } from '../../../updater/device/switch/fail.ts';
 import { otherSlot, type RunningVersion } from '../../../updater/device/switch/facts.ts';
 import { INSTALL_UKI_STEPS, installUki } from '../../../updater/device/switch/install-uki.ts';
-import { advanceLoader, LOADER_STEPS } from '../../../updater/device/switch/loader.ts';
+import { advanceLoader, LOADER_STEPS, mendLoader } from '../../../updater/device/switch/loader.ts';
 import { nextPhase } from '../../../updater/device/switch/next-phase.ts';
 import { PREPARE_STEPS, prepareSlot } from '../../../updater/device/switch/prepare.ts';
 import { reconcile, RECONCILE_STEPS } from '../../../updater/device/switch/reconcile.ts';
@@ -57,6 +57,8 @@ export interface Machine {
   /** An orderly restart in the midst of a trial. */
   readonly retry: () => Promise<void>;
   readonly updateLoader: (version: string) => Promise<void>;
+  /** What each start does: a copy that has rotted becomes what the other is. */
+  readonly mendLoader: () => Promise<void>;
   readonly restart: () => Promise<void>;
   readonly running: () => Promise<RunningVersion>;
   readonly record: () => Promise<UpdateRecord>;
@@ -198,6 +200,12 @@ export function startUp(world: World, { protocol, tick, random }: MachineOptions
       throw new Violation(`${version} was confirmed, and the record does not say so`);
   };
 
+  const bootOnceThrough = async (path: string): Promise<boolean> => {
+    const bytes = Buffer.from(`${path}\0`, 'utf16le');
+    await disk.writeVariable({ name: 'BootNext', vendor: VENDORS.firmware }, bytes);
+    return true;
+  };
+
   const step = async (version: string): Promise<boolean> => {
     const running = await up();
     if (running.trial) {
@@ -248,6 +256,10 @@ export function startUp(world: World, { protocol, tick, random }: MachineOptions
       await tick('the try is given back');
       restart();
     },
+    mendLoader: async () => {
+      await up();
+      await mendLoader(disk, { architecture: 'amd64', bootOnceThrough }, protocol.loader);
+    },
     updateLoader: async (version) => {
       for (let round = 0; round < 5; round++) {
         await up();
@@ -257,11 +269,7 @@ export function startUp(world: World, { protocol, tick, random }: MachineOptions
             architecture: 'amd64',
             sha256: digestOf(loaderContent(version)),
             bytes: () => loaderContent(version),
-            bootOnceThrough: async (path) => {
-              const bytes = Buffer.from(`${path}\0`, 'utf16le');
-              await disk.writeVariable({ name: 'BootNext', vendor: VENDORS.firmware }, bytes);
-              return true;
-            },
+            bootOnceThrough,
           },
           protocol.loader,
         );

@@ -8,6 +8,8 @@ import { followRecord } from '../history.ts';
 import { isLocked } from '../lock.ts';
 import { readProgress, type ProgressFile } from '../progress.ts';
 import { readScrubMemory, type ScrubMemory } from '../scrub/memory.ts';
+import { readFollowUps } from '../switch/follow-ups.ts';
+import type { FollowUp } from '../switch/pending.ts';
 import type { UpdateRecord } from '../switch/record-content.ts';
 import { UPDATE_PATHS } from '../../../spec/update.ts';
 
@@ -24,6 +26,7 @@ export const statusCommand: Command = {
     const busy = isLocked(system) ? readProgress(system) : undefined;
     const memory = readFollowMemory(system);
     const scrub = readScrubMemory(system);
+    const followUps = readFollowUps(system);
     const state = stateOf(context, record, isLocked(system));
     const rows = [
       ...describeVersions(context, record),
@@ -33,6 +36,7 @@ export const statusCommand: Command = {
         index === 0 ? 'failed' : '',
         `${version}: ${reason}`,
       ]),
+      ...describeFollowUps(followUps),
       ...describeScrub(scrub),
       ...context.config.problems.map((problem, index) => [index === 0 ? 'problems' : '', problem]),
     ];
@@ -44,6 +48,7 @@ export const statusCommand: Command = {
       next: isSwitched(context, record) ? record.trial : null,
       progress: busy ?? null,
       failed: record.failed,
+      after: followUps,
       holds: context.holds,
       channel: context.config.settings.channel,
       enabled: context.config.settings.enabled,
@@ -130,6 +135,13 @@ function describeFollowing(context: Context, memory: FollowMemory): string[][] {
     ...(memory.error === null ? [] : [['last error', memory.error.message]]),
     ...(holds.length === 0 ? [] : [['held', holds.includes('*') ? 'every newer version' : holds.join(', ')]]),
   ];
+}
+
+function describeFollowUps(followUps: readonly FollowUp[]): string[][] {
+  return followUps.map(({ what, state, why }, index) => [
+    index === 0 ? 'to be done' : '',
+    `${what}, ${state === 'waiting' ? 'waits' : 'refused'}: ${why}`,
+  ]);
 }
 
 function describeScrub(memory: ScrubMemory | undefined): string[][] {

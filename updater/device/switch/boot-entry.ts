@@ -1,4 +1,7 @@
-/** A Boot#### variable that starts a loader from our ESP, for BootNext: once, and the firmware goes on as before (UEFI specification, 3.1.3 and 10.3.5). */
+/**
+ * Boot#### variables that start a copy of the loader from our ESP (UEFI specification, 3.1.3 and 10.3.5). By BootNext: once, and the firmware goes on as
+ * before. In BootOrder: where the disk's own way, EFI/BOOT, does not work, the copy in EFI/systemd is started, which no firmware looks for by itself.
+ */
 import { SlipwayError } from '../../../spec/error.ts';
 import { concatenate } from '../../../system/bytes.ts';
 import type { System } from '../../../system/system.ts';
@@ -6,11 +9,16 @@ import { VENDORS, type BootDisk } from './boot-disk.ts';
 import { utf16 } from './entries.ts';
 import { partitionDevice } from './machine-parts.ts';
 
-/** No firmware numbers its own this high, and BootOrder does not name it: it is started by BootNext alone. */
-const NUMBER = 0x51aa;
+/** No firmware numbers its own this high. Only the first is ever in BootOrder. */
+const SYSTEMD_NUMBER = 0x51aa;
+const FALLBACK_NUMBER = 0x51ab;
 const ACTIVE = 1;
 const GPT = 2;
 const GUID_SIGNATURE = 2;
+
+const BOOT_NEXT = { name: 'BootNext', vendor: VENDORS.firmware } as const;
+const BOOT_ORDER = { name: 'BootOrder', vendor: VENDORS.firmware } as const;
+const BOOT_CURRENT = { name: 'BootCurrent', vendor: VENDORS.firmware } as const;
 
 export interface EspPlace {
   readonly partition: number;
@@ -50,11 +58,50 @@ export async function espPlace(system: System, disk: BootDisk): Promise<EspPlace
   return { partition, start: start!, size: size!, guid };
 }
 
-/** The next start goes through this file of the ESP; if that does not work, the one after goes as always. */
+/** The next start goes through this copy; if that does not work, the one after goes as always. */
 export async function bootOnceThrough(disk: BootDisk, place: EspPlace, path: string): Promise<void> {
-  const name = `Boot${NUMBER.toString(16).toUpperCase().padStart(4, '0')}`;
-  await disk.writeVariable({ name, vendor: VENDORS.firmware }, loadOption(place, path));
-  await disk.writeVariable({ name: 'BootNext', vendor: VENDORS.firmware }, littleEndian(NUMBER, 2));
+  await writeEntry(disk, place, path);
+  await disk.writeVariable(BOOT_NEXT, littleEndian(numberOf(path), 2));
+}
+
+/** Whether it is set already: the firmware deletes that with the next start, whatever comes of it. */
+export async function isNext(disk: BootDisk, path: string): Promise<boolean> {
+  const [number] = numbers(await disk.readVariable(BOOT_NEXT));
+  return number === numberOf(path);
+}
+
+/** Puts the copy in EFI/systemd behind what this start came from, where firmware keeps an order and does not name it yet. */
+export async function keepEntry(disk: BootDisk, place: EspPlace, path: string): Promise<void> {
+  const order = numbers(await disk.readVariable(BOOT_ORDER));
+  if (order.length === 0) return;
+  await writeEntry(disk, place, path);
+  if (order.includes(numberOf(path))) return;
+  const [current] = numbers(await disk.readVariable(BOOT_CURRENT));
+  const at = current === undefined ? -1 : order.indexOf(current);
+  const behind = at < 0 ? order.length : at + 1;
+  const wanted = [...order.slice(0, behind), numberOf(path), ...order.slice(behind)];
+  await disk.writeVariable(BOOT_ORDER, join(...wanted.map((number) => littleEndian(number, 2))));
+}
+
+/** Written only where it is another: firmware's memory wears out. */
+async function writeEntry(disk: BootDisk, place: EspPlace, path: string): Promise<void> {
+  const name = `Boot${numberOf(path).toString(16).toUpperCase().padStart(4, '0')}`;
+  const variable = { name, vendor: VENDORS.firmware };
+  const option = loadOption(place, path);
+  const found = await disk.readVariable(variable);
+  if (found?.length === option.length && option.every((byte, index) => found[index] === byte)) return;
+  await disk.writeVariable(variable, option);
+}
+
+function numberOf(path: string): number {
+  return /^EFI\/BOOT\//i.test(path) ? FALLBACK_NUMBER : SYSTEMD_NUMBER;
+}
+
+function numbers(bytes: Uint8Array | undefined): readonly number[] {
+  return Array.from(
+    { length: Math.floor((bytes?.length ?? 0) / 2) },
+    (_, index) => bytes![2 * index]! + 256 * bytes![2 * index + 1]!,
+  );
 }
 
 /** EFI_LOAD_OPTION. */
@@ -71,12 +118,7 @@ export function loadOption(place: EspPlace, path: string): Uint8Array {
     node(4, 4, [file]),
     node(0x7f, 0xff, []),
   );
-  return join(
-    littleEndian(ACTIVE, 4),
-    littleEndian(nodes.length, 2),
-    text('Slipway, the other boot loader'),
-    nodes,
-  );
+  return join(littleEndian(ACTIVE, 4), littleEndian(nodes.length, 2), text('Slipway'), nodes);
 }
 
 function node(type: number, subtype: number, parts: readonly Uint8Array[]): Uint8Array {

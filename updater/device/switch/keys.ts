@@ -1,65 +1,78 @@
 /**
- * Updates of Secure Boot's variables db and dbx, by files that the owner's KEK signed: the firmware checks them. After a commit only, and never such that the UKI
- * that runs, or the one to return to, could not be started any more (decisions.md 5).
+ * Additions to Secure Boot's variables KEK, db and dbx, by files that the owner signed offline: the firmware checks them. After a commit only, and never
+ * such that something on the boot partition that may be started could not be any more (decisions.md 5). Additions alone: what is in the
+ * variables already, of the machine's vendor for instance, stays, and the same addition once more changes nothing.
  */
-import { VENDORS, type BootDisk } from './boot-disk.ts';
-import type { Signer, UpdateRecord } from './record-content.ts';
-import {
-  distrust,
-  isRevoked,
-  parseSignatureLists,
-  type Signature,
-  type TrustedSigners,
-} from './signature-list.ts';
+import { SlipwayError } from '../../../spec/error.ts';
+import { VENDORS, type BootDisk, type EfiVariable } from './boot-disk.ts';
+import type { BootFile } from './boot-files.ts';
+import type { KeyVariable } from './record-content.ts';
+import { isAllCertificates, isImageRevoked, parseSignatureLists, type Signature } from './signature-list.ts';
 
-/** Non-volatile, in boot services and at run time, authenticated by time (UEFI specification, 8.2). */
-const AUTHENTICATED = 0x27;
+/** Non-volatile, in boot services and at run time, authenticated by time, appended (UEFI specification, 8.2). */
+const APPENDED = 0x67;
 const TIME_BYTES = 16;
+/** More than firmware takes. */
+const MAX_AUTH_BYTES = 64 * 1024;
 
 export type KeyUpdate =
   | { readonly state: 'done' }
-  /** It would lock out a UKI that is needed: another version first. */
+  /** Something else must come before. */
   | { readonly state: 'waiting'; readonly why: string }
   | { readonly state: 'refused'; readonly why: string };
 
-/** `auth`: EFI_VARIABLE_AUTHENTICATION_2, followed by the whole new content of the variable. */
+export interface KeyUpdateFacts {
+  /** Asked for only where something would be retired. */
+  readonly bootFiles: () => Promise<readonly BootFile[]>;
+  /** Data on this machine opens only as long as these variables are what they are. */
+  readonly isSealed: boolean;
+}
+
+/** `auth`: EFI_VARIABLE_AUTHENTICATION_2, followed by what is added to the variable. */
 export async function updateKeys(
   disk: BootDisk,
-  variable: 'db' | 'dbx',
+  variable: KeyVariable,
   auth: Uint8Array,
-  trusted: TrustedSigners,
-  record: Pick<UpdateRecord, 'committed' | 'older'>,
+  { bootFiles, isSealed }: KeyUpdateFacts,
 ): Promise<KeyUpdate> {
   const content = contentOf(auth);
-  if (content === undefined)
-    return { state: 'refused', why: `the update of ${variable} is no signed variable` };
-  const next = parseSignatureLists(content);
-  if (isSame(next, trusted[variable])) return { state: 'done' };
-  const after: TrustedSigners = { ...trusted, [variable]: next };
-  for (const [what, signer] of needed(record)) {
-    const why = signer === null ? undefined : reason(signer, after, variable);
-    // Of the version that the machine was installed with, nobody has said who signed it: it may be that very leaf.
-    if (signer === null && (variable === 'db' || next.length > 0))
-      return { state: 'waiting', why: `it is not known who signed ${what}` };
-    if (why !== undefined) return { state: 'waiting', why: `${what} would not start any more: ${why}` };
+  if (content === undefined || !isAllCertificates(content))
+    return refused(`the update of ${variable} is no signed list of certificates`);
+  if (auth.length > MAX_AUTH_BYTES) return refused(`the update of ${variable} is larger than firmware takes`);
+  const added = parseSignatureLists(content);
+  const place: EfiVariable = {
+    name: variable,
+    vendor: variable === 'KEK' ? VENDORS.firmware : VENDORS.signatures,
+  };
+  if (await holds(disk, place, added)) return { state: 'done' };
+  if (isSealed)
+    return waiting(
+      `the state partition is encrypted by the TPM, which would not open it any more once ${variable} is another`,
+    );
+  if (variable === 'dbx')
+    for (const { path, certificates } of await bootFiles()) {
+      if (certificates === undefined) return waiting(`it is not known who signed ${path}`);
+      if (isImageRevoked(certificates, added))
+        return waiting(`${path} is signed by what would be retired, and would not start any more`);
+    }
+  try {
+    await disk.writeVariable(place, auth, { attributes: APPENDED });
+  } catch (error) {
+    if (error instanceof SlipwayError && error.code === 'switch.variable')
+      return refused(`the firmware refuses the update of ${variable}`);
+    throw error;
   }
-  await disk.writeVariable({ name: variable, vendor: VENDORS.signatures }, auth, {
-    attributes: AUTHENTICATED,
-  });
-  return { state: 'done' };
+  return (await holds(disk, place, added))
+    ? { state: 'done' }
+    : refused(`the firmware does not keep the update of ${variable}`);
 }
 
-function needed(
-  record: Pick<UpdateRecord, 'committed' | 'older'>,
-): readonly (readonly [string, Signer | null])[] {
-  return [record.committed, record.older].flatMap((version) =>
-    version === null ? [] : [[version.version, version.signer] as const],
+async function holds(disk: BootDisk, place: EfiVariable, wanted: readonly Signature[]): Promise<boolean> {
+  const bytes = await disk.readVariable(place);
+  const known = bytes === undefined ? [] : parseSignatureLists(bytes);
+  return wanted.every(({ type, digest }) =>
+    known.some((entry) => entry.type === type && entry.digest === digest),
   );
-}
-
-function reason(signer: Signer, after: TrustedSigners, variable: 'db' | 'dbx'): string | undefined {
-  if (variable === 'db') return distrust(signer, after);
-  return isRevoked(signer, after.dbx) ? 'its signer would be revoked' : undefined;
 }
 
 /** Behind EFI_TIME and WIN_CERTIFICATE, whose first field is its length. */
@@ -70,11 +83,10 @@ function contentOf(auth: Uint8Array): Uint8Array | undefined {
   return auth.subarray(TIME_BYTES + certificateBytes);
 }
 
-function isSame(a: readonly Signature[], b: readonly Signature[]): boolean {
-  const key = (list: readonly Signature[]): string =>
-    list
-      .map(({ type, digest }) => `${type} ${digest}`)
-      .sort()
-      .join();
-  return key(a) === key(b);
+function waiting(why: string): KeyUpdate {
+  return { state: 'waiting', why };
+}
+
+function refused(why: string): KeyUpdate {
+  return { state: 'refused', why };
 }

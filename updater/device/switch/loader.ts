@@ -11,7 +11,8 @@ import { runSteps, type Step } from './steps.ts';
 
 export const NEW_LOADER = `${OWN}/LOADER.NEW`;
 
-const COPIES: Readonly<Record<string, readonly [string, string]>> = {
+/** By architecture: the one that an entry of the firmware starts, and the one that a disk without any is started by. */
+export const LOADER_COPIES: Readonly<Record<string, readonly [string, string]>> = {
   amd64: ['EFI/systemd/systemd-bootx64.efi', 'EFI/BOOT/BOOTX64.EFI'],
   arm64: ['EFI/systemd/systemd-bootaa64.efi', 'EFI/BOOT/BOOTAA64.EFI'],
 };
@@ -23,10 +24,15 @@ export interface LoaderUpdate {
   readonly bytes: () => Uint8Array | undefined;
   /** Sets BootNext; false where this machine does not let us. */
   readonly bootOnceThrough: (path: string) => Promise<boolean>;
+  /** Asked before the new one is to be started once (again): false when it was tried often enough. */
+  readonly mayTry?: (path: string) => Promise<boolean>;
 }
 
-/** `done`: both copies are the new one. `waiting`: for a start through the new one. `impossible`: it stays as it is. */
-export type LoaderState = 'done' | 'waiting' | 'impossible';
+/**
+ * `done`: both copies are the new one. `waiting`: for a start through the new one. `impossible`: it stays as it is. `failed`: it was tried, and the machine
+ * always came up through the old one.
+ */
+export type LoaderState = 'done' | 'waiting' | 'impossible' | 'failed';
 
 export interface LoaderWrite {
   readonly esp: Esp;
@@ -70,8 +76,9 @@ export async function isCurrentLoader(
   { architecture, sha256 }: Pick<LoaderUpdate, 'architecture' | 'sha256'>,
 ): Promise<boolean> {
   return disk.withEsp(async (esp) => {
-    for (const path of COPIES[architecture] ?? []) if ((await esp.digest(path)) !== sha256) return false;
-    return COPIES[architecture] !== undefined;
+    for (const path of LOADER_COPIES[architecture] ?? [])
+      if ((await esp.digest(path)) !== sha256) return false;
+    return LOADER_COPIES[architecture] !== undefined;
   });
 }
 
@@ -81,18 +88,19 @@ export async function advanceLoader(
   update: LoaderUpdate,
   steps: readonly Step<LoaderWrite>[] = LOADER_STEPS,
 ): Promise<LoaderState> {
-  const copies = COPIES[update.architecture];
-  const started = await startedThrough(disk);
-  if (copies === undefined || started === undefined) return 'impossible';
-  const through = copies.find((path) => path.toLowerCase() === started);
-  const other = copies.find((path) => path !== through);
-  if (through === undefined || other === undefined) return 'impossible';
+  const pair = await findCopies(disk, update.architecture);
+  if (pair === undefined) return 'impossible';
+  const { copies, through, other } = pair;
+  const mayTry = update.mayTry ?? (() => Promise.resolve(true));
   return disk.withEsp(async (esp) => {
     const isNew = async (path: string): Promise<boolean> => (await esp.digest(path)) === update.sha256;
     const [throughNew, otherNew] = [await isNew(through), await isNew(other)];
     if (throughNew && otherNew) return 'done';
     const bytes = update.bytes();
-    if (otherNew && !throughNew) return (await update.bootOnceThrough(other)) ? 'waiting' : 'impossible';
+    if (otherNew && !throughNew) {
+      if (!(await mayTry(other))) return 'failed';
+      return (await update.bootOnceThrough(other)) ? 'waiting' : 'impossible';
+    }
     if (bytes === undefined) return 'impossible';
     if (throughNew) {
       // Should it be cut, the next start goes through the copy that is known to work.
@@ -100,6 +108,7 @@ export async function advanceLoader(
       await runSteps(disk, steps, { esp, path: other, copies, bytes, sha256: update.sha256 });
       return 'done';
     }
+    if (!(await mayTry(other))) return 'failed';
     // Without BootNext the new one could not be tried, and would lie there untried.
     if (!(await update.bootOnceThrough(through))) return 'impossible';
     await runSteps(disk, steps, { esp, path: other, copies, bytes, sha256: update.sha256 });
@@ -108,12 +117,56 @@ export async function advanceLoader(
   });
 }
 
+/**
+ * The copy that this machine was not started through becomes what the other is, which works: it has rotted, or was a new one that does not start. True when
+ * something was written.
+ */
+export async function mendLoader(
+  disk: BootDisk,
+  {
+    architecture,
+    bootOnceThrough,
+    keep,
+  }: Pick<LoaderUpdate, 'architecture' | 'bootOnceThrough'> & {
+    /** Digest of a new one that is to be tried: it differs, and must. */
+    readonly keep?: string;
+  },
+  steps: readonly Step<LoaderWrite>[] = LOADER_STEPS,
+): Promise<boolean> {
+  const pair = await findCopies(disk, architecture);
+  if (pair === undefined) return false;
+  const { copies, through, other } = pair;
+  return disk.withEsp(async (esp) => {
+    const good = await esp.digest(through);
+    const found = await esp.digest(other);
+    if (good === undefined || found === good || (found !== undefined && found === keep)) return false;
+    const bytes = await esp.read(through);
+    if (bytes === undefined || !(await bootOnceThrough(through))) return false;
+    await runSteps(disk, steps, { esp, path: other, copies, bytes, sha256: good });
+    return true;
+  });
+}
+
 /** `efi/boot/bootx64.efi`: what the firmware started, as systemd-boot tells. */
-async function startedThrough(disk: BootDisk): Promise<string | undefined> {
+export async function startedThrough(disk: BootDisk): Promise<string | undefined> {
   const bytes = await disk.readVariable({ name: 'LoaderImageIdentifier', vendor: VENDORS.loader });
   return bytes === undefined
     ? undefined
     : utf16(bytes).replaceAll('\\', '/').replace(/^\/+/, '').toLowerCase();
+}
+
+/** `undefined` where it was started through neither. */
+async function findCopies(
+  disk: BootDisk,
+  architecture: string,
+): Promise<
+  { readonly copies: readonly string[]; readonly through: string; readonly other: string } | undefined
+> {
+  const copies = LOADER_COPIES[architecture] ?? [];
+  const started = await startedThrough(disk);
+  const through = copies.find((path) => path.toLowerCase() === started);
+  const other = copies.find((path) => path !== through);
+  return through === undefined || other === undefined ? undefined : { copies, through, other };
 }
 
 async function demand(esp: Esp, path: string, sha256: string): Promise<void> {

@@ -32,6 +32,12 @@ export async function trustedSigners(disk: BootDisk): Promise<TrustedSigners | u
   return { db: await lists('db'), dbx: await lists('dbx') };
 }
 
+/** What encrypts it opens by the firmware's variables (PCR 7), which an update of keys would change. */
+export function isStateEncrypted(system: System): boolean {
+  const mounts = system.readText('/proc/mounts') ?? '';
+  return /^\/dev\/(dm-\d+|mapper\/\S+) \/var /m.test(mounts);
+}
+
 /** Everything that the firmware called memory; where the kernel does not show addresses, what it has for programs. */
 export function memoryMiB(iomem: string, meminfo: string): number {
   const ranges = [...iomem.matchAll(/^([0-9a-f]+)-([0-9a-f]+) : System RAM$/gm)];

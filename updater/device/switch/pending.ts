@@ -1,4 +1,4 @@
-/** What follows a commit: the boot loader's other copy, keys. Each is tried at each start until it is done; none of it can make a good version a bad one. */
+/** What follows a commit: the boot loader's copies, keys. Each is tried at each start until it is done; none of it can make a good version a bad one. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { SlipwayError } from '../../../spec/error.ts';
@@ -6,12 +6,13 @@ import { runProgram } from '../../../system/program.ts';
 import type { System } from '../../../system/system.ts';
 import type { FileReference, ReleaseManifest } from '../../release/document.ts';
 import type { BootDisk } from './boot-disk.ts';
-import { bootOnceThrough, espPlace } from './boot-entry.ts';
+import { bootFiles } from './boot-files.ts';
 import type { RunningVersion } from './facts.ts';
 import { updateKeys } from './keys.ts';
-import { advanceLoader, isCurrentLoader } from './loader.ts';
+import { isCurrentLoader } from './loader.ts';
 import { createMachineDisk, UPDATE_STATE } from './machine-disk.ts';
-import { trustedSigners } from './machine-facts.ts';
+import { isStateEncrypted, trustedSigners } from './machine-facts.ts';
+import { performLoader } from './pending-loader.ts';
 import type { PendingAction } from './record-content.ts';
 import { changeRecord, loadRecord } from './record-store.ts';
 
@@ -57,31 +58,40 @@ export async function storePendingFile(
   );
 }
 
+/** What is left to be done, for people. `refused`: it will not come to pass by itself, but is tried again at each start. */
+export interface FollowUp {
+  readonly what: string;
+  readonly state: 'waiting' | 'refused';
+  readonly why: string;
+}
+
 /** Does what can be done now; returns what is left, and why. */
 export async function performPending(
   system: System,
   disk: BootDisk,
   running: RunningVersion,
-): Promise<readonly string[]> {
+): Promise<readonly FollowUp[]> {
   const { pending } = await loadRecord(disk);
   if (running.trial || pending.length === 0) return [];
-  const left: PendingAction[] = [];
-  const notes: string[] = [];
+  const left: FollowUp[] = [];
+  const done: PendingAction[] = [];
   for (const action of pending) {
-    const note = await perform(system, disk, running, action).catch((error: unknown) =>
-      error instanceof SlipwayError ? error.message : String(error),
+    const followUp = await perform(system, disk, running, action).catch((error: unknown) =>
+      waiting(action, error instanceof SlipwayError ? error.message : String(error)),
     );
-    if (note === undefined) continue;
-    notes.push(note);
-    if (!note.startsWith(GIVEN_UP)) left.push(action);
+    if (followUp === undefined) done.push(action);
+    else left.push(followUp);
   }
-  await changeRecord(disk, (record) => ({ ...record, pending: left }));
-  for (const name of system.list(FILES))
-    if (!left.some((action) => action.sha256 === name)) system.remove(`${FILES}/${name}`);
-  return notes;
+  if (done.length > 0)
+    await changeRecord(disk, (record) => ({
+      ...record,
+      pending: record.pending.filter((action) => !done.some((other) => isSame(action, other))),
+    }));
+  const { pending: kept, trial } = await loadRecord(disk);
+  const wanted = [...kept, ...(trial?.pending ?? [])].map((action) => action.sha256);
+  for (const name of system.list(FILES)) if (!wanted.includes(name)) system.remove(`${FILES}/${name}`);
+  return left;
 }
-
-const GIVEN_UP = 'given up: ';
 
 /** `undefined`: done. */
 async function perform(
@@ -89,33 +99,42 @@ async function perform(
   disk: BootDisk,
   running: RunningVersion,
   action: PendingAction,
-): Promise<string | undefined> {
+): Promise<FollowUp | undefined> {
   const bytes = (): Uint8Array | undefined => readPendingFile(system, action.sha256);
-  if (action.kind === 'loader') {
-    const place = await espPlace(system, disk);
-    const state = await advanceLoader(disk, {
-      architecture: running.architecture,
-      sha256: action.sha256,
-      bytes,
-      bootOnceThrough: async (path) => {
-        if (place === undefined) return false;
-        await bootOnceThrough(disk, place, path);
-        return true;
-      },
-    });
-    if (state === 'done') return undefined;
-    return state === 'waiting'
-      ? `the boot loader ${action.version} is tried at the next start`
-      : `${GIVEN_UP}the boot loader ${action.version} cannot be installed here`;
-  }
   const trusted = await trustedSigners(disk);
+  if (action.kind === 'loader') {
+    const result = await performLoader(system, disk, running, { action, bytes, trusted });
+    return result.state === 'done' ? undefined : { what: describe(action), ...result };
+  }
   const auth = bytes();
-  if (auth === undefined) return `${GIVEN_UP}the update of ${action.variable} is not here any more`;
+  if (auth === undefined) return refused(action, 'its file is not here any more');
   // Without Secure Boot the firmware has no owner whose signature it could check.
-  if (trusted === undefined) return `${GIVEN_UP}Secure Boot is off, ${action.variable} is not changed`;
-  const update = await updateKeys(disk, action.variable, auth, trusted, await loadRecord(disk));
-  if (update.state === 'done') return undefined;
-  return update.state === 'waiting' ? update.why : `${GIVEN_UP}${update.why}`;
+  if (trusted === undefined) return refused(action, 'Secure Boot is off');
+  const update = await updateKeys(disk, action.variable, auth, {
+    bootFiles: () => bootFiles(system, disk, running.architecture),
+    isSealed: isStateEncrypted(system),
+  });
+  return update.state === 'done' ? undefined : { what: describe(action), ...update };
+}
+
+function describe(action: PendingAction): string {
+  return action.kind === 'loader' ? `boot loader ${action.version}` : `Secure Boot's ${action.variable}`;
+}
+
+function waiting(action: PendingAction, why: string): FollowUp {
+  return { what: describe(action), state: 'waiting', why };
+}
+
+function refused(action: PendingAction, why: string): FollowUp {
+  return { what: describe(action), state: 'refused', why };
+}
+
+function isSame(a: PendingAction, b: PendingAction): boolean {
+  return (
+    a.kind === b.kind &&
+    a.sha256 === b.sha256 &&
+    (a.kind === 'variable' ? a.variable : '') === (b.kind === 'variable' ? b.variable : '')
+  );
 }
 
 function readPendingFile(system: System, digest: string): Uint8Array | undefined {

@@ -60,10 +60,20 @@ export interface FailedVersion extends VersionId {
   readonly returned: boolean;
 }
 
-/** What follows a commit. `loader`: the other copy of systemd-boot. `variable`: a signed update of db or dbx. */
+/** Secure Boot's variables that a release may add to. */
+export type KeyVariable = 'KEK' | 'db' | 'dbx';
+
+/**
+ * What follows a commit. `loader`: the copies of systemd-boot, of which a new one was named for one start `tries` times. `variable`: a signed addition.
+ */
 export type PendingAction =
-  | { readonly kind: 'loader'; readonly sha256: string; readonly version: string }
-  | { readonly kind: 'variable'; readonly variable: 'db' | 'dbx'; readonly sha256: string };
+  | {
+      readonly kind: 'loader';
+      readonly sha256: string;
+      readonly version: string;
+      readonly tries?: number;
+    }
+  | { readonly kind: 'variable'; readonly variable: KeyVariable; readonly sha256: string };
 
 /** Times are Unix seconds by this machine's clock: for people, never for a decision. */
 export interface UpdateRecord {

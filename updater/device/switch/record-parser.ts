@@ -105,8 +105,11 @@ function pendingAction(value: unknown): PendingAction {
   const fields = object(value);
   const sha256 = digest(fields['sha256']);
   return oneOf(fields['kind'], ['loader', 'variable']) === 'loader'
-    ? { kind: 'loader', sha256, version: string(fields['version'], 64) }
-    : { kind: 'variable', sha256, variable: oneOf(fields['variable'], ['db', 'dbx']) };
+    ? {
+        ...{ kind: 'loader', sha256, version: string(fields['version'], 64) },
+        ...(fields['tries'] === undefined ? {} : { tries: whole(fields['tries']) }),
+      }
+    : { kind: 'variable', sha256, variable: oneOf(fields['variable'], ['KEK', 'db', 'dbx']) };
 }
 
 function signedVersion(value: unknown): VersionId & { signer: Signer | null } {

@@ -2,6 +2,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { UkiContent } from '../../release/document.ts';
+import type { ImageCertificate } from './pe-certificates.ts';
 
 /** One list: a type, and entries of equal length, each behind its owner's GUID. */
 const TYPES: Readonly<Record<string, SignatureType>> = {
@@ -42,6 +43,22 @@ export function parseSignatureLists(bytes: Uint8Array): readonly Signature[] {
   return found;
 }
 
+/** Whether all of it is lists of certificates, by themselves or by their digest: what this machine can judge the consequences of. */
+export function isAllCertificates(bytes: Uint8Array): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let offset = 0;
+  while (offset + HEADER_BYTES <= bytes.length) {
+    const listBytes = view.getUint32(offset + 16, true);
+    const entryBytes = view.getUint32(offset + 24, true);
+    const content = listBytes - HEADER_BYTES - view.getUint32(offset + 20, true);
+    const type = TYPES[guid(bytes, offset)];
+    if (type !== 'certificate' && type !== 'tbs-sha256') return false;
+    if (entryBytes <= OWNER_BYTES || content <= 0 || content % entryBytes !== 0) return false;
+    offset += listBytes;
+  }
+  return offset > 0 && offset === bytes.length;
+}
+
 export interface TrustedSigners {
   readonly db: readonly Signature[];
   readonly dbx: readonly Signature[];
@@ -55,6 +72,33 @@ export function distrust(signer: UkiContent['signer'], { db, dbx }: TrustedSigne
     ({ type, digest }) => type === 'certificate' && [signer.issuer, signer.leaf].includes(digest),
   );
   return known ? undefined : "this machine's firmware does not know who signed it (db)";
+}
+
+/** The same of an image that lies here, by the certificates that its signature carries. */
+export function distrustImage(
+  certificates: readonly ImageCertificate[],
+  { db, dbx }: TrustedSigners,
+): string | undefined {
+  if (isImageRevoked(certificates, dbx))
+    return "a certificate that signed it is revoked in this machine's firmware (dbx)";
+  const known = certificates.some(({ digest }) =>
+    db.some((entry) => entry.type === 'certificate' && entry.digest === digest),
+  );
+  return known ? undefined : "this machine's firmware does not know who signed it (db)";
+}
+
+/** Firmware takes an entry of dbx against every certificate of the chain. */
+export function isImageRevoked(
+  certificates: readonly ImageCertificate[],
+  dbx: readonly Signature[],
+): boolean {
+  return certificates.some(({ digest, tbs }) =>
+    dbx.some(
+      (entry) =>
+        (entry.type === 'certificate' && entry.digest === digest) ||
+        (entry.type === 'tbs-sha256' && entry.digest === tbs),
+    ),
+  );
 }
 
 export function isRevoked(signer: UkiContent['signer'], dbx: readonly Signature[]): boolean {

@@ -128,17 +128,17 @@ async function clearVariables(disk: BootDisk): Promise<void> {
     await disk.removeVariable({ name, vendor: VENDORS.loader });
 }
 
-/** The boot loader first: it does not depend on the keys, which may depend on it. */
+/** The boot loader first: it does not depend on the keys, which may depend on it. Then whoever signs the others, what is trusted, and what no longer is. */
 function pendingActions({ loader, secureBoot = [] }: ReleaseManifest): readonly PendingAction[] {
   const all: readonly PendingAction[] = [
     ...(loader === undefined
       ? []
       : [{ kind: 'loader' as const, sha256: loader.sha256, version: loader.version }]),
-    ...secureBoot.map(({ variable, auth }) => ({
-      kind: 'variable' as const,
-      variable,
-      sha256: auth.sha256,
-    })),
+    ...(['KEK', 'db', 'dbx'] as const).flatMap((wanted) =>
+      secureBoot
+        .filter(({ variable }) => variable === wanted)
+        .map(({ variable, auth }) => ({ kind: 'variable' as const, variable, sha256: auth.sha256 })),
+    ),
   ];
   return all.slice(0, RECORD_LIMITS.pending);
 }

@@ -22,7 +22,9 @@ import { machineFacts } from './machine-facts.ts';
 import { bootFact, readRunning, slotDevices, type SlotDevices } from './machine-parts.ts';
 import { networkFacts } from './network.ts';
 import { nextPhase as nextPhaseOn, type Phase } from './next-phase.ts';
+import { writeFollowUps } from './follow-ups.ts';
 import { performPending } from './pending.ts';
+import { keepLoaders } from './pending-loader.ts';
 import { prepareSlot as prepareSlotOn } from './prepare.ts';
 import { reconcile as reconcileOn } from './reconcile.ts';
 import type { Attempt, UpdateRecord } from './record-content.ts';
@@ -160,9 +162,22 @@ export async function reconcile(system: System): Promise<UpdateRecord> {
   return record;
 }
 
-/** What follows a commit: the boot loader, keys. Returns what is left to be done, and why. */
-export function finishUpdate(system: System): Promise<readonly string[]> {
-  return performPending(system, createMachineDisk(system), readRunning(system));
+/** What follows a commit: the boot loader, keys. Leaves what is left to be done for `slip update status`, and returns it as texts. */
+export async function finishUpdate(system: System): Promise<readonly string[]> {
+  const disk = createMachineDisk(system);
+  const running = readRunning(system);
+  if (running.trial) return [];
+  const left = await performPending(system, disk, running);
+  writeFollowUps(system, left);
+  const repaired = await keepLoaders(system, disk, running).catch((error: unknown) => {
+    if (error instanceof SlipwayError) return undefined;
+    throw error;
+  });
+  if (repaired !== undefined) {
+    const memory = readScrubMemory(system) ?? NO_SCRUB;
+    await writeScrubMemory(system, { ...memory, repairs: [...memory.repairs, repaired] });
+  }
+  return left.map(({ what, why }) => `${what}: ${why}`);
 }
 
 /** `fallback-from` comes from a script that starts late, on purpose (docs/boot.md): the variable behind it is gone when it has run. */

@@ -22,7 +22,7 @@ import { payloadTools, type PayloadTools } from './payload-tools.ts';
 import type { PayloadReport } from './payloads.ts';
 import { chooseReleases, readManifest, releasesOf, withEntries } from './read.ts';
 import { makeManifest } from './new-manifest.ts';
-import type { Revocation } from './revoke.ts';
+import type { SecureBootChanges } from './secure-boot.ts';
 import { payloadToolbox } from './toolbox.ts';
 import { payloadsOf } from './read.ts';
 
@@ -38,8 +38,8 @@ export interface AddOptions {
   readonly minimumVersion?: string;
   readonly notes: string;
   readonly withoutBrake: 'hold' | 'follow';
-  /** Leaf certificates that the releases retire, beside those that releases before them have. */
-  readonly revokes?: Revocation;
+  /** What the releases add to Secure Boot's variables, beside what releases before them do. */
+  readonly secureBoot?: SecureBootChanges;
   readonly now?: Date;
   readonly report?: (report: PayloadReport) => void;
   /** For tests; else the builds' own zstd. */

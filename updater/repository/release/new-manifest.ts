@@ -1,4 +1,6 @@
 /** The manifest of a new release, with its payloads made. */
+import { createHash } from 'node:crypto';
+import { readSignatures } from '../../../builder/authenticode/read.ts';
 import { SlipwayError } from '../../../spec/error.ts';
 import type { ReleaseManifest } from '../../release/document.ts';
 import { payloadName } from '../../release/names.ts';
@@ -8,7 +10,7 @@ import type { Build } from './build.ts';
 import type { Images } from './images.ts';
 import type { PayloadTools } from './payload-tools.ts';
 import { makePayloads } from './payloads.ts';
-import { contentOfUpdate } from './revoke.ts';
+import { contentOfUpdate } from './secure-boot.ts';
 
 /** `before`: the last release of this image that was published. */
 export async function makeManifest(
@@ -19,7 +21,7 @@ export async function makeManifest(
 ): Promise<ReleaseManifest> {
   const { files, images } = context;
   const { notes, report } = options;
-  const retired = await retirement(build, options.before, files, options);
+  const secureBoot = await secureBootOf(build, options.before, files, options);
   await images.keep(build.root.rootHash, build.root.path);
   await images.keep(build.uki.sha256, build.uki.path);
   const payloads = await makePayloads(build, sources, { ...context, report: report ?? (() => undefined) });
@@ -46,36 +48,55 @@ export async function makeManifest(
     ...(loader === undefined
       ? {}
       : { loader: { ...(await writePayload(files, loader.bytes)), version: loader.version } }),
-    ...retired,
+    ...secureBoot,
   };
 }
 
-/** A machine may skip the release that retired a leaf: those after it say the same. */
-async function retirement(
+/** A machine may skip the release that changed something: those after it say the same. */
+async function secureBootOf(
   build: Build,
   before: ReleaseManifest | undefined,
   files: RepositoryFiles,
-  { revokes: revocation, now }: AddOptions & { readonly now: Date },
+  { secureBoot: changes, now }: AddOptions & { readonly now: Date },
 ): Promise<Pick<ReleaseManifest, 'revokes' | 'secureBoot'>> {
-  const { revokes: old = [], secureBoot } = before ?? {};
-  const revokes = [...new Set([...old, ...(revocation?.leaves ?? [])])];
-  if (revokes.includes(build.uki.signer.leaf)) {
-    throw new SlipwayError(
-      'release.revoked',
-      `${build.uki.path} is signed by a leaf that is retired: ${build.uki.signer.leaf}`,
-      {
-        hint: 'build it with a new one: slipway keys leaf',
-      },
-    );
+  const { revokes: old = [], secureBoot: carried = [] } = before ?? {};
+  const revokes = [...new Set([...old, ...(changes?.retired ?? [])])];
+  refuseRetired(build, revokes);
+  const updates = new Map(carried.map(({ variable, auth }) => [variable, auth]));
+  for (const addition of changes?.additions ?? []) {
+    const { variable } = addition;
+    const last = updates.get(variable);
+    const known = last === undefined ? undefined : await files.read(payloadName(last.sha256));
+    const content = known === undefined ? new Uint8Array() : contentOfUpdate(known);
+    const auth = await addition.sign(content, build.debug ? 'debug' : 'release', now);
+    updates.set(variable, await writePayload(files, auth));
   }
-  if (revokes.length === 0) return {};
-  if (revocation === undefined) return { revokes, ...(secureBoot === undefined ? {} : { secureBoot }) };
-  const last = secureBoot?.find(({ variable }) => variable === 'dbx');
-  const update = last === undefined ? undefined : await files.read(payloadName(last.auth.sha256));
-  const auth = await revocation.update(
-    update === undefined ? new Uint8Array() : contentOfUpdate(update),
-    build.debug ? 'debug' : 'release',
-    now,
-  );
-  return { revokes, secureBoot: [{ variable: 'dbx', auth: await writePayload(files, auth) }] };
+  const secureBoot = [...updates].map(([variable, auth]) => ({ variable, auth }));
+  return {
+    ...(revokes.length === 0 ? {} : { revokes }),
+    ...(secureBoot.length === 0 ? {} : { secureBoot }),
+  };
+}
+
+/** Machines would not start it, or not the boot loader that starts it. */
+function refuseRetired({ uki, loader }: Build, revokes: readonly string[]): void {
+  if (revokes.length === 0) return;
+  const { leaf, issuer } = uki.signer;
+  const ofLoader = loader === undefined ? [] : readSignatures(loader.bytes);
+  const used: readonly (readonly [string, string])[] = [
+    [uki.path, leaf],
+    [uki.path, issuer],
+    ...ofLoader
+      .flatMap(({ certificates }) => certificates)
+      .map(({ raw }) => ['its boot loader', sha256(raw)] as const),
+  ];
+  const [what, digest] = used.find(([, certificate]) => revokes.includes(certificate)) ?? [];
+  if (what === undefined) return;
+  throw new SlipwayError('release.revoked', `${what} is signed by a leaf that is retired: ${digest}`, {
+    hint: 'build it with a new one: slipway keys leaf',
+  });
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }

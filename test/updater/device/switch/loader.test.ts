@@ -1,13 +1,14 @@
-/** The boot loader's two copies, and the keys of the firmware: after a commit, one after the other, and never the last that works. */
-import { createHash } from 'node:crypto';
+/** The boot loader's two copies: after a commit, one after the other, and never the last that works. */
 import { describe, expect, test } from 'vitest';
-import { signatureList } from '../../../../builder/keys/esl.ts';
 import { VENDORS } from '../../../../updater/device/switch/boot-disk.ts';
-import { bootOnceThrough, loadOption } from '../../../../updater/device/switch/boot-entry.ts';
-import { updateKeys } from '../../../../updater/device/switch/keys.ts';
-import { advanceLoader, type LoaderState } from '../../../../updater/device/switch/loader.ts';
-import { parseSignatureLists } from '../../../../updater/device/switch/signature-list.ts';
-import { memoryDisk, PowerCut, rootHashOf, sha256, type MemoryDisk } from './memory-disk.ts';
+import {
+  bootOnceThrough,
+  isNext,
+  keepEntry,
+  loadOption,
+} from '../../../../updater/device/switch/boot-entry.ts';
+import { advanceLoader, mendLoader, type LoaderState } from '../../../../updater/device/switch/loader.ts';
+import { memoryDisk, PowerCut, sha256, type MemoryDisk } from './memory-disk.ts';
 
 const SYSTEMD = 'EFI/systemd/systemd-bootx64.efi';
 const BOOT = 'EFI/BOOT/BOOTX64.EFI';
@@ -25,8 +26,9 @@ function startThrough(disk: MemoryDisk, path: string): void {
   disk.variables.delete(`BootNext-${VENDORS.firmware}`);
 }
 
-function advance(disk: MemoryDisk, nextWorks = true): Promise<LoaderState> {
+function advance(disk: MemoryDisk, nextWorks = true, mayTry = true): Promise<LoaderState> {
   return advanceLoader(disk, {
+    mayTry: () => Promise.resolve(mayTry),
     architecture: 'amd64',
     sha256: sha256('loader 263'),
     bytes: () => Buffer.from('loader 263'),
@@ -37,10 +39,22 @@ function advance(disk: MemoryDisk, nextWorks = true): Promise<LoaderState> {
   });
 }
 
+function mend(disk: MemoryDisk): Promise<boolean> {
+  return mendLoader(disk, {
+    architecture: 'amd64',
+    bootOnceThrough: async (path) => {
+      await bootOnceThrough(disk, PLACE, path);
+      return true;
+    },
+  });
+}
+
 const content = (disk: MemoryDisk, path: string): string => Buffer.from(disk.files.get(path)!).toString();
 const nextPath = (disk: MemoryDisk): string | undefined => {
   if (!disk.variables.has(`BootNext-${VENDORS.firmware}`)) return undefined;
-  const option = Buffer.from(disk.variables.get(`Boot51AA-${VENDORS.firmware}`)!).toString('utf16le');
+  const number = Buffer.from(disk.variables.get(`BootNext-${VENDORS.firmware}`)!).readUInt16LE(0);
+  const name = `Boot${number.toString(16).toUpperCase()}`;
+  const option = Buffer.from(disk.variables.get(`${name}-${VENDORS.firmware}`)!).toString('utf16le');
   return /\\EFI\\[\w\\.-]+/i.exec(option)?.[0]?.slice(1).replaceAll('\\', '/');
 };
 
@@ -63,6 +77,19 @@ describe('a new systemd-boot', () => {
     expect(await advance(disk)).toBe('waiting');
     expect(content(disk, BOOT)).toBe('loader 262');
     expect(nextPath(disk)).toBe(SYSTEMD);
+  });
+
+  test('that was tried often enough is not tried again, and gives its place back to the one that works', async () => {
+    const disk = machine(BOOT);
+    await advance(disk);
+    startThrough(disk, BOOT);
+    expect(await advance(disk, true, false)).toBe('failed');
+    expect(nextPath(disk)).toBeUndefined();
+    expect(await mend(disk)).toBe(true);
+    expect([content(disk, SYSTEMD), content(disk, BOOT)]).toEqual(['loader 262', 'loader 262']);
+    // It is not written once more either.
+    expect(await advance(disk, true, false)).toBe('failed');
+    expect(await mend(disk)).toBe(false);
   });
 
   test('is not written where it could not be tried', async () => {
@@ -104,6 +131,72 @@ describe('a new systemd-boot', () => {
   });
 });
 
+describe('a copy that rots', () => {
+  test.each([
+    { rotten: BOOT, started: SYSTEMD },
+    { rotten: SYSTEMD, started: BOOT },
+  ])('$rotten: becomes what this start came through', async ({ rotten, started }) => {
+    const disk = machine(started);
+    disk.files.set(rotten, Buffer.from('rotten'));
+    expect(await mend(disk)).toBe(true);
+    expect(content(disk, rotten)).toBe('loader 262');
+    expect(await mend(disk)).toBe(false);
+  });
+
+  test('is left alone where this start came through neither', async () => {
+    const disk = machine('EFI/other/grub.efi');
+    disk.files.set(BOOT, Buffer.from('rotten'));
+    expect(await mend(disk)).toBe(false);
+    expect(content(disk, BOOT)).toBe('rotten');
+  });
+});
+
+describe('the order of the firmware', () => {
+  const order = (disk: MemoryDisk): number[] => {
+    const bytes = Buffer.from(disk.variables.get(`BootOrder-${VENDORS.firmware}`) ?? []);
+    return Array.from({ length: bytes.length / 2 }, (_, index) => bytes.readUInt16LE(2 * index));
+  };
+  const firmware = (numbers: readonly number[], current?: number): MemoryDisk => {
+    const disk = machine(BOOT);
+    const bytes = (all: readonly number[]): Buffer => Buffer.from(Uint16Array.from(all).buffer);
+    disk.variables.set(`BootOrder-${VENDORS.firmware}`, bytes(numbers));
+    if (current !== undefined) disk.variables.set(`BootCurrent-${VENDORS.firmware}`, bytes([current]));
+    return disk;
+  };
+
+  test('names the copy in EFI/systemd behind what this start came from, once', async () => {
+    const disk = firmware([1, 2, 3], 2);
+    await keepEntry(disk, PLACE, SYSTEMD);
+    expect(order(disk)).toEqual([1, 2, 0x51aa, 3]);
+    const written = new Map(disk.variables);
+    await keepEntry(disk, PLACE, SYSTEMD);
+    expect(disk.variables).toEqual(written);
+    expect(await isNext(disk, SYSTEMD)).toBe(false);
+    await bootOnceThrough(disk, PLACE, BOOT);
+    expect([await isNext(disk, BOOT), await isNext(disk, SYSTEMD)]).toEqual([true, false]);
+    expect(order(disk)).toEqual([1, 2, 0x51aa, 3]);
+  });
+
+  test('that does not name what this start came from, or is none', async () => {
+    const unknown = firmware([1, 2], 0x51ab);
+    await keepEntry(unknown, PLACE, SYSTEMD);
+    expect(order(unknown)).toEqual([1, 2, 0x51aa]);
+    const none = machine(BOOT);
+    await keepEntry(none, PLACE, SYSTEMD);
+    expect(none.variables.has(`BootOrder-${VENDORS.firmware}`)).toBe(false);
+  });
+
+  test('a disk that was cloned gets an entry of its own', async () => {
+    const disk = firmware([1], 1);
+    await keepEntry(disk, PLACE, SYSTEMD);
+    const clone = { ...PLACE, guid: '11111111-89ab-4cde-8f01-23456789abcd' };
+    await keepEntry(disk, clone, SYSTEMD);
+    const option = Buffer.from(disk.variables.get(`Boot51AA-${VENDORS.firmware}`)!);
+    expect(option.equals(Buffer.from(loadOption(clone, SYSTEMD)))).toBe(true);
+    expect(order(disk)).toEqual([1, 0x51aa]);
+  });
+});
+
 test('a load option as the firmware reads it', () => {
   const bytes = Buffer.from(loadOption(PLACE, SYSTEMD));
   expect(bytes.readUInt32LE(0)).toBe(1);
@@ -116,80 +209,4 @@ test('a load option as the firmware reads it', () => {
   const length = nodes.readUInt16LE(44);
   expect(nodes.subarray(46, 42 + length).toString('utf16le')).toBe('\\EFI\\systemd\\systemd-bootx64.efi\0');
   expect(nodes.subarray(42 + length)).toEqual(Buffer.from([0x7f, 0xff, 4, 0]));
-});
-
-describe('keys', () => {
-  const OWNER = '5c1b7c3e-7d0b-4a35-8b0f-2f5d6a1e0c57';
-  const authority = Buffer.from('CA');
-  const next = Buffer.from('next CA');
-  const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-  const signedBy = (leaf: string): { leaf: string; leafTbs: string; issuer: string } => ({
-    leaf: digest(Buffer.from(leaf)),
-    leafTbs: digest(Buffer.from(`tbs ${leaf}`)),
-    issuer: digest(authority),
-  });
-  const list = (...certificates: Buffer[]): Uint8Array =>
-    signatureList(
-      OWNER,
-      certificates.map((certificate) => ({ type: 'x509' as const, certificate })),
-    );
-  const trusted = { db: parseSignatureLists(list(authority)), dbx: [] };
-  const record = (running: string | null, older: string | null): Parameters<typeof updateKeys>[4] => ({
-    committed: {
-      ...{ version: '1.2.0', rootHash: rootHashOf('1.2.0'), at: 1 },
-      signer: running === null ? null : signedBy(running),
-    },
-    older: {
-      ...{ version: '1.1.0', rootHash: rootHashOf('1.1.0'), stateVersion: 1 },
-      signer: older === null ? null : signedBy(older),
-    },
-  });
-  /** EFI_TIME, WIN_CERTIFICATE_UEFI_GUID with a signature that only the firmware would look at, and the new content. */
-  const auth = (lists: Uint8Array): Uint8Array => {
-    const certificate = Buffer.alloc(24 + 100, 0x30);
-    certificate.writeUInt32LE(certificate.length, 0);
-    return Buffer.concat([Buffer.alloc(16), certificate, lists]);
-  };
-
-  test('a leaf that nothing needs any more is retired', async () => {
-    const disk = memoryDisk();
-    const update = auth(list(Buffer.from('old leaf')));
-    expect(await updateKeys(disk, 'dbx', update, trusted, record('leaf 2', 'leaf 2'))).toEqual({
-      state: 'done',
-    });
-    expect(disk.variables.get(`dbx-${VENDORS.signatures}`)).toEqual(update);
-  });
-
-  test.each([
-    { who: 'the one that runs', running: 'old leaf', older: 'leaf 2' },
-    { who: 'the one to return to', running: 'leaf 2', older: 'old leaf' },
-    { who: 'the one to return to, of which it is not known', running: 'leaf 2', older: null },
-  ])('a leaf is not retired that signed $who', async ({ running, older }) => {
-    const disk = memoryDisk();
-    const update = auth(list(Buffer.from('old leaf')));
-    expect(await updateKeys(disk, 'dbx', update, trusted, record(running, older))).toMatchObject({
-      state: 'waiting',
-    });
-    expect(disk.variables.size).toBe(0);
-  });
-
-  test('a CA is added, and not taken away while it signed what is needed', async () => {
-    const disk = memoryDisk();
-    const known = record('leaf 2', 'leaf 2');
-    expect(await updateKeys(disk, 'db', auth(list(authority, next)), trusted, known)).toEqual({
-      state: 'done',
-    });
-    expect(await updateKeys(disk, 'db', auth(list(next)), trusted, known)).toMatchObject({
-      state: 'waiting',
-    });
-  });
-
-  test('what is no signed variable never reaches the firmware', async () => {
-    const disk = memoryDisk();
-    for (const bytes of [Buffer.alloc(0), Buffer.alloc(39), Buffer.alloc(100, 0xff)])
-      expect(await updateKeys(disk, 'db', bytes, trusted, record('a', 'a'))).toMatchObject({
-        state: 'refused',
-      });
-    expect(disk.variables.size).toBe(0);
-  });
 });

@@ -11,7 +11,12 @@ import type { TufKeys } from '../../../../updater/repository/keys/load.ts';
 import { addReleases, type AddOptions, type Added } from '../../../../updater/repository/release/add.ts';
 import { readBuild, type Build } from '../../../../updater/repository/release/build.ts';
 import type { PayloadTools } from '../../../../updater/repository/release/payload-tools.ts';
-import { contentOfUpdate, openRevocation } from '../../../../updater/repository/release/revoke.ts';
+import {
+  contentOfUpdate,
+  openSecureBootChanges,
+  type CertificateFiles,
+  type SecureBootChanges,
+} from '../../../../updater/repository/release/secure-boot.ts';
 import { parseSignatureLists } from '../../../../updater/device/switch/signature-list.ts';
 import { repositoryFiles } from '../../../../updater/repository/repository/files.ts';
 import { initRepository } from '../../../../updater/repository/repository/init.ts';
@@ -111,23 +116,57 @@ describe.sequential('release add', () => {
     expect((await readdir(images)).length).toBe(6);
   });
 
+  const changes = (files: CertificateFiles): Promise<SecureBootChanges> =>
+    openSecureBootChanges(join(scratch, 'keys'), files, () => Promise.resolve(undefined));
+  const digestOf = async (path: string): Promise<string> =>
+    createHash('sha256')
+      .update(new X509Certificate(await readFile(path)).raw)
+      .digest('hex');
+  const contentOf = async ({ releases }: Added, variable: string): Promise<readonly unknown[]> => {
+    const found = releases[0]?.manifest.secureBoot?.find((update) => update.variable === variable);
+    const bytes = await readFile(join(repository, `${found?.auth.sha256}.payload`));
+    return parseSignatureLists(contentOfUpdate(bytes)).map(({ digest }) => digest);
+  };
+
   test('a release retires a leaf; those after it still do; what that leaf signed is published no more', async () => {
     const [own, other] = [join(scratch, 'keys/leaf.crt'), join(scratch, 'keys/debug/leaf.crt')];
-    const passphrase = () => Promise.resolve(undefined);
-    const options = { keep: 0, revokes: await openRevocation(join(scratch, 'keys'), [other], passphrase) };
-    for (const version of ['2.2.0', '2.3.0'])
+    for (const version of ['2.2.0', '2.3.0', '2.4.0'])
       builds.set(version, await testBuild(join(scratch, 'builds'), { version }));
-    const { releases } = await add(['2.2.0'], options);
-    const auth = releases[0]?.manifest.secureBoot?.[0]?.auth;
-    const update = await readFile(join(repository, `${auth?.sha256}.payload`));
-    const { raw } = new X509Certificate(await readFile(other));
-    const digest = createHash('sha256').update(raw).digest('hex');
-    expect(parseSignatureLists(contentOfUpdate(update))).toEqual([{ type: 'certificate', digest }]);
+    const first = await add(['2.2.0'], { keep: 0, secureBoot: await changes({ dbx: [other] }) });
+    expect(await contentOf(first, 'dbx')).toEqual([await digestOf(other)]);
     const later = await add(['2.3.0'], { keep: 0 });
-    expect(later.releases[0]?.manifest).toMatchObject({ revokes: [digest], secureBoot: [{ auth }] });
-    const fatal = { keep: 0, revokes: await openRevocation(join(scratch, 'keys'), [own], passphrase) };
-    builds.set('2.4.0', await testBuild(join(scratch, 'builds'), { version: '2.4.0' }));
-    await expect(add(['2.4.0'], fatal)).rejects.toMatchObject({ code: 'release.revoked' });
+    const { secureBoot } = first.releases[0]!.manifest;
+    expect(later.releases[0]?.manifest).toMatchObject({ revokes: [await digestOf(other)], secureBoot });
+    for (const dbx of [[own], [join(scratch, 'keys/db.crt')]])
+      await expect(add(['2.4.0'], { keep: 0, secureBoot: await changes({ dbx }) })).rejects.toMatchObject({
+        code: 'release.revoked',
+      });
+  });
+
+  test('a release makes machines trust another CA and another KEK, beside what earlier ones changed', async () => {
+    const [authority, kek] = [join(scratch, 'keys/debug/db.crt'), join(scratch, 'keys/debug/KEK.crt')];
+    for (const version of ['2.5.0', '2.6.0'])
+      builds.set(version, await testBuild(join(scratch, 'builds'), { version }));
+    const added = await add(['2.5.0'], {
+      keep: 0,
+      secureBoot: await changes({ KEK: [kek], db: [authority] }),
+    });
+    expect(added.releases[0]?.manifest.secureBoot?.map(({ variable }) => variable)).toEqual([
+      ...['dbx', 'KEK', 'db'],
+    ]);
+    expect(await contentOf(added, 'db')).toEqual([await digestOf(authority)]);
+    expect(await contentOf(added, 'KEK')).toEqual([await digestOf(kek)]);
+    // The same once more, and one more: each stands there once.
+    const leaf = join(scratch, 'keys/debug/leaf.crt');
+    const more = await add(['2.6.0'], {
+      keep: 0,
+      secureBoot: await changes({ db: [authority, leaf], dbx: [] }),
+    });
+    expect(await contentOf(more, 'db')).toEqual([await digestOf(authority), await digestOf(leaf)]);
+    expect(more.releases[0]?.manifest.secureBoot?.length).toBe(3);
+    await expect(changes({ db: [join(scratch, 'keys/keys.json')] })).rejects.toMatchObject({
+      code: 'usage.certificate',
+    });
   });
 
   test('what cannot be: unknown channels, versions, two of one', async () => {
