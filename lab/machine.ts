@@ -18,6 +18,7 @@ import {
   SSH_PORT,
   type Accelerator,
   type DiskBus,
+  type DiskFormat,
   type NetworkCard,
   type DiskOptions,
 } from './qemu.ts';
@@ -28,8 +29,10 @@ import { labToolbox, type Toolbox } from './toolbox.ts';
 export interface MachineOptions {
   /** amd64 unless told; another one than the workstation's is emulated. */
   readonly architecture?: Architecture;
-  /** Raw disk image; never written. */
+  /** Disk image; never written. */
   readonly disk: string;
+  /** raw unless told. */
+  readonly diskFormat?: DiskFormat;
   /** qcow2 file over it that keeps what the machine writes, made when missing. Without: gone with the machine. */
   readonly overlay?: string;
   /** What the machine sees as the disk's size; at least the image's. */
@@ -59,6 +62,8 @@ export interface MachineOptions {
   readonly console?: string;
   /** `false`: a machine without the port for reports; `waitForReport` then waits in vain. */
   readonly reportPort?: false;
+  /** `false`: a machine without a UART, whose console is its screen (if it has one). */
+  readonly serialPort?: false;
   readonly toolbox?: Toolbox;
   readonly extraArguments?: readonly string[];
 }
@@ -128,7 +133,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
     sockets: {
       qmp: sockets.qmp.path,
-      console: sockets.console.path,
+      ...(options.serialPort === false ? {} : { console: sockets.console.path }),
       ...(options.reportPort === false ? {} : { report: sockets.report.path }),
     },
     consoleLog: consolePath,
@@ -263,7 +268,7 @@ async function overlayDisk(
   if (options.overlay === undefined || !existsSync(options.overlay)) {
     await run([
       ...toolbox.command('qemu-img'),
-      ...['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', options.disk, path],
+      ...['create', '-q', '-f', 'qcow2', '-F', options.diskFormat ?? 'raw', '-b', options.disk, path],
       ...size,
     ]);
   }

@@ -7,9 +7,12 @@ export type Accelerator = 'kvm' | 'tcg';
 export type NetworkCard = 'virtio-net-pci' | 'e1000e' | 'igb';
 export type DiskBus = 'virtio' | 'virtio-scsi' | 'ahci' | 'nvme' | 'usb';
 
+/** As QEMU calls them; `vpc` is VHD. */
+export type DiskFormat = 'raw' | 'qcow2' | 'vmdk' | 'vpc';
+
 export interface DiskOptions {
   readonly path: string;
-  readonly format: 'raw' | 'qcow2';
+  readonly format: DiskFormat;
   readonly bus?: DiskBus;
   readonly sectorSize?: 512 | 4096;
   readonly serial?: string;
@@ -26,8 +29,8 @@ export interface QemuOptions {
   readonly firmware?: { readonly code: string; readonly variables: string };
   /** Direct boot of a kernel, past firmware and boot loader (benchmarks alone). */
   readonly kernel?: { readonly image: string; readonly initrd?: string; readonly commandLine: string };
-  /** Without `report` there is no virtio-serial device, whose receive buffers cost the guest 8 MB. */
-  readonly sockets: { readonly qmp: string; readonly console: string; readonly report?: string };
+  /** Without `report` there is no virtio-serial device, whose receive buffers cost the guest 8 MB; without `console` no serial port. */
+  readonly sockets: { readonly qmp: string; readonly console?: string; readonly report?: string };
   readonly consoleLog: string;
   readonly ports: readonly { readonly host: number; readonly guest: number }[];
   readonly networkCard: NetworkCard;
@@ -144,8 +147,12 @@ function networkArguments(options: QemuOptions): string[] {
 function serialArguments({ sockets, consoleLog }: QemuOptions): string[] {
   const socket = (id: string, path: string): string => `socket,id=${id},path=${escapeValue(path)}`;
   return [
-    ...['-chardev', `${socket('console', sockets.console)},logfile=${escapeValue(consoleLog)}`],
-    ...['-serial', 'chardev:console'],
+    ...(sockets.console === undefined
+      ? ['-serial', 'none']
+      : [
+          ...['-chardev', `${socket('console', sockets.console)},logfile=${escapeValue(consoleLog)}`],
+          ...['-serial', 'chardev:console'],
+        ]),
     ...['-chardev', socket('qmp', sockets.qmp), '-mon', 'chardev=qmp,mode=control'],
     ...(sockets.report === undefined
       ? []
