@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { removeSignatures, signPe } from '../authenticode/sign.ts';
 import type { TreeEntry } from '../tree/entry.ts';
+import { espTar } from './live/esp-files.ts';
 import { liveInitrd, liveUki, readUki, signerOf, type LiveBoot } from './live/uki.ts';
 import { writeOutput } from './output.ts';
 import { requireBuild, type BuildParts, type ExportContext, type ExportSource } from './source.ts';
@@ -25,7 +26,12 @@ export async function writeNetboot(
   const [ukiPath = '', kernelPath = '', initrdPath = '', scriptPath = ''] = outputs;
   const loaded = await keys();
   const parts = await readUki(build);
-  const boot: LiveBoot = { root: 'memory', values: {}, modules: ['loop'], files: await rootFiles(build) };
+  const boot: LiveBoot = {
+    root: 'memory',
+    values: {},
+    modules: ['loop'],
+    files: await liveFiles(source, build),
+  };
   const uki = await liveUki(build, parts, await liveInitrd(build, parts, boot), loaded);
   await write(ukiPath, uki);
 
@@ -41,12 +47,17 @@ export async function writeNetboot(
   await write(scriptPath, Buffer.from(script(build, { ukiPath, kernelPath, initrdPath, commandLine })));
 }
 
-async function rootFiles({ root, verity }: BuildParts): Promise<readonly TreeEntry[]> {
-  const file = async (name: string, path: string): Promise<TreeEntry> => ({
+/** What the machine runs from, and what `slip install` puts on an ESP. */
+async function liveFiles(source: ExportSource, { root, verity }: BuildParts): Promise<readonly TreeEntry[]> {
+  const file = (name: string, bytes: Uint8Array): TreeEntry => ({
     ...{ path: `/live/${name}`, type: 'file', mode: 0o444, uid: 0, gid: 0, component: 'initrd' },
-    source: { kind: 'bytes', bytes: await readFile(path) },
+    source: { kind: 'bytes', bytes },
   });
-  return [await file('root.erofs', root), await file('verity', verity)];
+  return [
+    file('root.erofs', await readFile(root)),
+    file('verity', await readFile(verity)),
+    file('esp.tar', await espTar(source)),
+  ];
 }
 
 /** Names are relative to the script's own URL. */

@@ -25,7 +25,6 @@ export async function writeInstallation(
   say: (text: string) => void,
 ): Promise<void> {
   const device = `/dev/${plan.disk.name}`;
-  await unmapAll(system);
   say(`clearing the partition table of ${device}`);
   await zero(system, device, 0, MIB);
   await zero(system, device, plan.disk.sizeBytes - MIB, MIB);
@@ -40,7 +39,7 @@ export async function writeInstallation(
     await writeState(system, parts['slipway-state']);
     await write(system, parts['slipway-reserved'], 0, system.encode(`slipway layout ${LAYOUT_VERSION}\n`));
   } finally {
-    await unmapAll(system);
+    await dropLeftovers(system);
   }
   say('partition table');
   await flush(system, device);
@@ -72,7 +71,8 @@ async function map(system: System, name: string, line: string, ...more: readonly
   return `/dev/${minor}`;
 }
 
-async function unmapAll(system: System): Promise<void> {
+/** Mounts and mappings of an installation, which hold its disk: this one's, or what one left that was killed. */
+export async function dropLeftovers(system: System): Promise<void> {
   if (system.readText('/proc/mounts')?.includes(` ${FOLDER} `) === true)
     await runProgram(system, [BUSYBOX, 'umount', FOLDER]);
   const names = system

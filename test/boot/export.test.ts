@@ -1,28 +1,37 @@
-import { createReadStream } from 'node:fs';
-import { stat, truncate, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+/** Each thing that `slipway export` makes, started: live media, machines over the network, disks in the formats of others. */
+import { chmod, copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { exportImage, type ExportedFile } from '../../builder/export/export.ts';
-import type { FormatName } from '../../builder/export/formats.ts';
-import type { FirmwareVariable } from '../../lab/ovmf-vars.ts';
-import type { Machine } from '../../lab/machine.ts';
-import { buildTestImage, testKeys, WORK } from './image.ts';
-import { HEALTHY_LIMIT_MS, healthyMachine, ssh, withMachine, type TestMachineOptions } from './machine.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { run } from '../../builder/process/run.ts';
+import type { DiskFormat } from '../../lab/qemu.ts';
+import { labToolbox } from '../../lab/toolbox.ts';
+import { filledIn, readBlocks, theBlock } from '../docs/blocks.ts';
+import { withServer } from './docs-server.ts';
+import { buildTestImage, WORK } from './image.ts';
+import { interruptInstaller } from './interrupt-installer.ts';
+import { ipxe } from './ipxe.ts';
+import { blankDisk, bootsLive, exported } from './live.ts';
+import { HEALTHY_LIMIT_MS, healthyMachine, ssh, withMachine } from './machine.ts';
+import { bootCard, freePort, httpBootOption, WORKSTATION } from './netboot.ts';
 
 /** `npm test` boots the CD as it installs from it (install.test.ts). */
 const FULL = process.env['SLIPWAY_TEST_FULL'] === '1';
 const LIMIT_MS = 3 * HEALTHY_LIMIT_MS;
-/** A card of its own, since the lab's boots nothing; another network, so that both have a route. */
-const MAC = '525400abcdef';
+const MIB = 1024 ** 2;
+/** The workstation, in the network of the lab's own card: iPXE brings its driver. */
+const FROM_EVERY_MACHINE = '10.0.2.2';
+const DIRECTORY = join(WORK, 'export');
+const page = await readBlocks('docs/install.md');
 
-describe('a live machine', { timeout: LIMIT_MS }, () => {
-  test.runIf(FULL)('boots from a CD under Secure Boot, its root verified, with state in memory', async () => {
-    const iso = await exported('iso');
-    await boots({
+beforeAll(() => mkdir(DIRECTORY, { recursive: true }));
+afterAll(() => rm(DIRECTORY, { recursive: true, force: true }));
+
+describe.runIf(FULL)('a live machine', { timeout: LIMIT_MS }, () => {
+  test('boots from a CD under Secure Boot, its root verified, with state in memory', async () => {
+    const [iso] = await exported('iso');
+    await bootsLive({
       name: 'export-cd',
-      disk: await blankDisk(),
+      disk: await blankDisk(64 * MIB),
       medium: '/dev/sr0',
       extraArguments: [
         ...['-drive', `if=none,id=cd0,format=raw,readonly=on,media=cdrom,file=${iso}`],
@@ -32,129 +41,149 @@ describe('a live machine', { timeout: LIMIT_MS }, () => {
     });
   });
 
-  test.runIf(FULL)('boots from the same file on a disk', async () => {
-    await boots({ name: 'export-disk', disk: await exported('iso'), diskBus: 'ahci', medium: '/dev/sda' });
+  test('boots from the same file on a disk', async () => {
+    const [disk] = await exported('iso');
+    await bootsLive({ name: 'export-disk', disk, diskBus: 'ahci', medium: '/dev/sda' });
   });
 
-  test.runIf(FULL)('boots from a USB stick, where the kernel has drivers for USB', async () => {
-    const disk = await exported('iso', 'images/metal.yaml');
-    await boots({ name: 'export-usb', disk, diskBus: 'usb', medium: '/dev/sda', memoryMiB: 1024 });
+  test('boots from a USB stick, where the kernel has drivers for USB', async () => {
+    const [disk] = await exported('iso', 'images/metal.yaml');
+    await bootsLive({ name: 'export-usb', disk, diskBus: 'usb', medium: '/dev/sda', memoryMiB: 1024 });
   });
 
-  test.runIf(FULL)('boots over TFTP into memory', async () => {
-    const uki = await exported('netboot');
-    const tftp = `,tftp=${dirname(uki)},bootfile=${basename(uki)}`;
-    await boots({
+  test('boots over TFTP into memory', async () => {
+    const [uki] = await exported('netboot');
+    await bootsLive({
       name: 'export-tftp',
-      disk: await blankDisk(),
+      disk: await blankDisk(64 * MIB),
       memoryMiB: 768,
       medium: '/dev/none',
-      extraArguments: networkCard(tftp),
+      extraArguments: bootCard(`,tftp=${dirname(uki)},bootfile=${basename(uki)}`),
     });
   });
 
-  test.runIf(FULL)('boots over HTTP into memory', async () => {
-    const uki = await exported('netboot');
-    const { server, port, asked } = await serve(uki);
-    try {
-      await boots({
-        name: 'export-http',
-        disk: await blankDisk(),
+  test('boots with iPXE: kernel and initrd apart, by the script', async () => {
+    const [, , , script] = await exported('netboot');
+    const stick = join(DIRECTORY, 'ipxe');
+    await mkdir(join(stick, 'EFI/BOOT'), { recursive: true });
+    await copyFile(await ipxe(), join(stick, 'EFI/BOOT/BOOTX64.EFI'));
+    await chmod(join(stick, 'EFI/BOOT/BOOTX64.EFI'), 0o644);
+    const port = await freePort();
+    const commands = filledIn(theBlock(page, 'Over the network', 'ipxe'), {
+      'SERVER:8080': `${FROM_EVERY_MACHINE}:${port}`,
+    });
+    // Beside the program, or at the top: that has changed over the years.
+    for (const folder of ['EFI/BOOT', '.'])
+      await writeFile(join(stick, folder, 'autoexec.ipxe'), `#!ipxe\n${commands}`);
+    await withServer(page, dirname(script ?? ''), port, async () =>
+      bootsLive({
+        name: 'export-ipxe',
+        disk: await blankDisk(64 * MIB),
         memoryMiB: 768,
         medium: '/dev/none',
-        variables: httpBootOption(`http://10.0.3.2:${port}/boot.efi`),
-        extraArguments: networkCard(''),
-      });
-      expect(asked).toContain('GET /boot.efi');
-    } finally {
-      server.close();
-    }
+        trust: 'none',
+        extraArguments: [
+          ...['-drive', `if=none,id=stick,format=raw,readonly=on,file=fat:${stick}`],
+          ...['-device', 'virtio-blk-pci,drive=stick,bootindex=4'],
+        ],
+      }),
+    );
   });
 });
 
-async function boots(options: TestMachineOptions & { readonly medium: string }): Promise<void> {
-  const { medium, ...machineOptions } = options;
-  await withMachine(machineOptions, async (machine: Machine) => {
-    const { status, access } = await healthyMachine(machine, 'admin');
-    expect(status).toMatchObject({ boot: 'healthy', slot: 'unknown' });
-    expect(status.problems).toEqual([expect.stringContaining('live')]);
-    expect(machine.console()).toContain('UEFI Secure Boot is enabled');
-    const look = 'cat /run/slipway/boot/disk; dmsetup table root; grep " /var " /proc/mounts';
-    const text = await ssh(access, `slip shell -T -- sh -c '${look}'`);
-    expect(text.split('\n')[0]).toBe(medium);
-    expect(text).toContain(` sha256 ${status.rootHash} `);
-    expect(text).toMatch(/^tmpfs \/var tmpfs/m);
-  });
-}
-
-/** The first file of a format; of the image that most boot tests boot, if no other is named. */
-async function exported(format: FormatName, image = 'images/minimal.yaml'): Promise<string> {
-  const { disk } = await buildTestImage(image);
-  const [file] = (await exportImage(dirname(disk), [format], {
-    keys: () => testKeys(),
-    progress: { step: (_name, work) => work(), bytes: () => undefined, note: () => undefined },
-  })) as readonly [ExportedFile];
-  return file.path;
-}
-
-/** What a machine looks like before anything is installed. */
-async function blankDisk(): Promise<string> {
-  const path = join(WORK, 'blank.raw');
-  await writeFile(path, '');
-  await truncate(path, 64 * 1024 ** 2);
-  return path;
-}
-
-function networkCard(more: string): readonly string[] {
-  const mac = MAC.replaceAll(/(..)(?=.)/g, '$1:');
-  return [
-    ...['-netdev', `user,id=boot,net=10.0.3.0/24${more}`],
-    ...['-device', `virtio-net-pci,netdev=boot,mac=${mac},romfile=,bootindex=5,addr=0x10`],
-  ];
-}
-
-/** Firmware asks for the length first, then for the file. */
-async function serve(path: string): Promise<{ server: Server; port: number; asked: readonly string[] }> {
-  const { size } = await stat(path);
-  const asked: string[] = [];
-  const server = createServer((request, response) => {
-    asked.push(`${request.method ?? ''} ${request.url ?? ''}`);
-    response.writeHead(200, { 'content-type': 'application/efi', 'content-length': size });
-    if (request.method === 'HEAD') response.end();
-    else createReadStream(path).pipe(response);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { server, port: (server.address() as AddressInfo).port, asked };
-}
-
-/**
- * Boot0099, first in BootOrder: what somebody enters in the firmware's menu. QEMU's DHCP server cannot say that it speaks of HTTP.
- * UEFI 2.10: load options 3.1.3, device paths 10.3 (ACPI, PCI, MAC, IPv4, URI).
- */
-function httpBootOption(url: string): readonly FirmwareVariable[] {
-  const node = (type: number, subtype: number, ...data: readonly (string | Buffer)[]): Buffer => {
-    const body = Buffer.concat(
-      data.map((part) => (typeof part === 'string' ? Buffer.from(part, 'hex') : part)),
+describe.runIf(FULL)('a machine that started over HTTP', { timeout: 3 * LIMIT_MS }, () => {
+  test('installs itself, as often interrupted as there are steps; the disk then starts, and grows', async () => {
+    const [uki] = await exported('netboot');
+    const disk = await blankDisk(8 * 1024 * MIB);
+    const overlay = join(DIRECTORY, 'netboot-installed.qcow2');
+    const port = await freePort();
+    await withServer(page, dirname(uki), port, () =>
+      bootsLive(
+        {
+          name: 'export-http',
+          disk,
+          overlay,
+          diskBus: 'ahci',
+          memoryMiB: 768,
+          medium: '/dev/none',
+          variables: httpBootOption(`http://${WORKSTATION}:${port}/${basename(uki)}`),
+          extraArguments: bootCard(),
+        },
+        async (machine, access) => {
+          await interruptInstaller(access, '/dev/sda');
+          expect(await ssh(access, 'slip install --dry-run serial:disk0')).toMatch(
+            /sda .*serial disk0[^]*empty/,
+          );
+          const [commands, off] = theBlock(page, 'Installing from the live medium', 'sh').split(
+            'slip poweroff',
+          );
+          expect(off).toBeDefined();
+          expect(await ssh(access, `set -e\n${commands ?? ''}`)).toMatch(/minimal \S+ is on \/dev\/sda/);
+          const refused = await ssh(access, 'slip install /dev/sda 2>&1; echo " ended with $?"');
+          expect(refused).toMatch(/sda.*holds data[^]*ended with 1/);
+          await ssh(access, 'slip poweroff').catch(() => undefined);
+          await machine.exited;
+        },
+      ),
     );
-    const head = Buffer.from([type, subtype, 0, 0]);
-    head.writeUInt16LE(4 + body.length, 2);
-    return Buffer.concat([head, body]);
-  };
-  const path = Buffer.concat([
-    node(2, 1, 'd041030a', '00000000'),
-    node(1, 1, '0010'),
-    node(3, 11, MAC, Buffer.alloc(26), '01'),
-    node(3, 12, Buffer.alloc(23)),
-    node(3, 24, Buffer.from(url)),
-    Buffer.from('7fff0400', 'hex'),
-  ]);
-  const head = Buffer.alloc(6);
-  head.writeUInt32LE(1, 0);
-  head.writeUInt16LE(path.length, 4);
-  const name = Buffer.from('boot over HTTP\0', 'utf16le');
-  const global = { vendor: '8be4df61-93ca-11d2-aa0d-00e098032b8c', attributes: 7 };
-  return [
-    { ...global, name: 'Boot0099', data: Buffer.concat([head, name, path]) },
-    { ...global, name: 'BootOrder', data: Buffer.from('9900', 'hex') },
-  ];
+    // The disk has grown since: state goes with it, on the first start as on any.
+    await run([...(await labToolbox()).command('qemu-img'), 'resize', '-q', overlay, '10G']);
+    await withMachine({ name: 'export-http-disk', disk, overlay, diskBus: 'ahci' }, async (machine) => {
+      const { status, access } = await healthyMachine(machine, 'admin');
+      expect(status).toMatchObject({ boot: 'healthy', problems: [], slot: 'a' });
+      expect(await ssh(access, 'slip state show')).toMatch(/\/dev\/sda7, [67]\.\d GB/);
+    });
+  });
+});
+
+describe.runIf(FULL)('a disk as others have it', { timeout: LIMIT_MS }, () => {
+  const unpack = (...argv: readonly string[]): Promise<unknown> => run([...argv, '-C', DIRECTORY]);
+
+  test('raw.zst is the raw one', async () => {
+    const { disk } = await buildTestImage('images/minimal.yaml');
+    const [packed] = await exported('raw.zst');
+    const unpacked = join(DIRECTORY, 'unpacked.raw');
+    await run(['zstd', '-dqf', '--sparse', packed, '-o', unpacked]);
+    await run([
+      ...(await labToolbox()).command('qemu-img'),
+      'compare',
+      '-f',
+      'raw',
+      '-F',
+      'raw',
+      disk,
+      unpacked,
+    ]);
+    await rm(unpacked);
+  });
+
+  test.each([
+    ['qcow2', 'qcow2'],
+    ['vmdk', 'vmdk'],
+    ['vhd', 'vpc'],
+  ] as const)('%s boots', async (format, diskFormat) => {
+    const [disk] = await exported(format);
+    await boots(format, disk, diskFormat);
+  });
+
+  test('the disk in an OVA boots', async () => {
+    const [ova] = await exported('ova');
+    await unpack('tar', '-xf', ova);
+    await boots('ova', join(DIRECTORY, 'minimal_1.0.0.vmdk'), 'vmdk');
+  });
+
+  test('the disk in what is for GCE boots', async () => {
+    const [archive] = await exported('gce');
+    await unpack('tar', '-xSzf', archive);
+    await boots('gce', join(DIRECTORY, 'disk.raw'), 'raw');
+  });
+});
+
+async function boots(name: string, disk: string, diskFormat: DiskFormat): Promise<void> {
+  const { machineDiskBytes } = await buildTestImage('images/minimal.yaml');
+  const options = { name: `export-${name}`, disk, diskFormat, diskSizeBytes: machineDiskBytes };
+  await withMachine(options, async (machine) => {
+    const { status } = await healthyMachine(machine, 'admin');
+    expect(status).toMatchObject({ boot: 'healthy', problems: [], slot: 'a' });
+  });
 }

@@ -16,7 +16,7 @@ import { makeUki } from '../../uki/uki.ts';
 import type { BuildParts } from '../source.ts';
 
 export interface LiveBoot {
-  /** `medium`: at places that `values` tell. `memory`: the initrd holds /live/root.erofs and /live/verity. */
+  /** `medium`: at places that `values` tell. `memory`: the initrd holds /live/root.erofs, /live/verity and /live/esp.tar. */
   readonly root: 'medium' | 'memory';
   /** More lines for boot.conf. */
   readonly values: Readonly<Record<string, string>>;
