@@ -40,6 +40,7 @@ const INTEGRATION = [
   'test/host/provision/plan/quickjs.test.ts',
   'test/host/provision/services/image/**/*.test.ts',
   'test/host/provision/services/prepare/**/*.test.ts',
+  'test/host/provision/services/zod.test.ts',
   'test/host/provision/source/medium/**/*.test.ts',
   'test/host/provision/source/online.test.ts',
   'test/host/slip/**/*.test.ts',

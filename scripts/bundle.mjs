@@ -3,7 +3,7 @@ import { build } from 'esbuild';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
-import { yamlReader } from './yaml-reader.mjs';
+import { machineBundle } from './machine-bundle.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -28,7 +28,7 @@ const node = {
   },
 };
 
-// QuickJS 2025-04-26 understands ES2023; `std` and `os` are its own modules. One row for programs that share chunks (lib-*.js, which the builder
+// One row for programs that share chunks (lib-*.js, which the builder
 // installs with whatever imports them); poll.js stays alone, since it is read most often and shares little.
 const machinePrograms = [
   { slipd: 'host/slipd/main.ts' },
@@ -45,19 +45,10 @@ const machinePrograms = [
   },
 ];
 const quickjs = {
+  ...machineBundle,
   splitting: true,
   chunkNames: 'lib-[hash]',
   outdir: join(root, 'dist/host'),
-  platform: 'neutral',
-  target: 'es2022',
-  format: 'esm',
-  minify: true,
-  external: ['std', 'os'],
-  // What tuf-js takes of Node, and what it takes to read patterns that our metadata does not have.
-  mainFields: ['module', 'main'],
-  plugins: [yamlReader],
-  alias: { ...tufShims('crypto.ts'), minimatch: join(root, 'updater/device/tuf/shims/minimatch.ts') },
-  inject: [join(root, 'updater/device/tuf/shims/buffer.ts')],
 };
 
 // The machine's TUF client as a program of its own, for Node and for QuickJS: each loads only its half.

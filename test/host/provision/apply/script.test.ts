@@ -2,7 +2,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepResult } from '../../../../host/provision/apply/result.ts';
 import type { Script } from '../../../../host/provision/apply/script.ts';
@@ -11,6 +10,7 @@ import { DEFAULT_PROFILE } from '../../../../oci/seccomp/default-profile.ts';
 import { resolveProfile } from '../../../../oci/seccomp/resolve.ts';
 import { PROVISIONING_PATHS, SCRIPT_CAPABILITIES } from '../../../../spec/provisioning.ts';
 import { canRunMachines, startHostMachine, type HostMachine } from '../../machine.ts';
+import { bundleForMachine } from '../../quickjs.ts';
 
 const able = await canRunMachines();
 
@@ -21,16 +21,7 @@ describe.skipIf(!able)('scripts', () => {
   beforeAll(async () => {
     machine = await startHostMachine([]);
     const file = join(tmpdir(), `slipway-script-${process.pid}.js`);
-    await build({
-      entryPoints: ['test/host/provision/apply/script-main.ts'],
-      outfile: file,
-      bundle: true,
-      platform: 'neutral',
-      target: 'es2022',
-      format: 'esm',
-      external: ['std', 'os'],
-      logLevel: 'warning',
-    });
+    await bundleForMachine('test/host/provision/apply/script-main.ts', file);
     await machine.shell('mkdir -p /run/slipway/provision /var/lib/slipway/home/app; cat >/run/apply.js', {
       input: readFileSync(file),
     });

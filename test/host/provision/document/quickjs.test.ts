@@ -1,33 +1,18 @@
 /** The machine's own interpreter, with the reader of YAML as it is bundled for it, reads every document as Node does: byte for byte. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import * as fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { run } from '../../../../builder/process/run.ts';
-import { yamlReader } from '../../../../scripts/yaml-reader.mjs';
 import { scratchDirectory } from '../../../builder/scratch.ts';
-import { quickJs } from '../../quickjs.ts';
+import { bundleForMachine, quickJs } from '../../quickjs.ts';
 import { CORPUS, documentBytes } from './documents.ts';
 import { readCase, type Case } from './machine-reader.ts';
 
 const scratch = scratchDirectory();
 const program = join(scratch, 'main.js');
 
-beforeAll(async () => {
-  await build({
-    entryPoints: [join(import.meta.dirname, 'on-quickjs.ts')],
-    outfile: program,
-    bundle: true,
-    minify: true,
-    platform: 'neutral',
-    target: 'es2022',
-    format: 'esm',
-    external: ['std', 'os'],
-    mainFields: ['module', 'main'],
-    plugins: [yamlReader],
-  });
-});
+beforeAll(() => bundleForMachine('test/host/provision/document/on-quickjs.ts', program));
 
 async function onMachine(cases: readonly Case[], memory: string): Promise<readonly string[]> {
   const [input, output] = [join(scratch, 'cases.json'), join(scratch, 'results')];

@@ -1,28 +1,18 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { expect, test } from 'vitest';
 import { run } from '../../../../builder/process/run.ts';
 import { planNetwork } from '../../../../host/provision/network/plan.ts';
 import { readNetworkConfig } from '../../../../host/provision/network/read.ts';
 import { scratchDirectory } from '../../../builder/scratch.ts';
-import { quickJs } from '../../quickjs.ts';
+import { bundleForMachine, quickJs } from '../../quickjs.ts';
 import { DOCUMENTS } from './documents.ts';
 
 const scratch = scratchDirectory();
 
 test('every document is read and planned byte for byte the same on the machine', async () => {
   const program = join(scratch, 'main.js');
-  await build({
-    entryPoints: [join(import.meta.dirname, 'quickjs-main.ts')],
-    outfile: program,
-    bundle: true,
-    platform: 'neutral',
-    target: 'es2022',
-    format: 'esm',
-    mainFields: ['module', 'main'],
-    external: ['std', 'os'],
-  });
+  await bundleForMachine('test/host/provision/network/quickjs-main.ts', program);
   const texts = [
     ...Object.values(DOCUMENTS),
     '',

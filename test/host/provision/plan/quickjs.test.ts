@@ -3,12 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { planConfig } from '../../../../host/provision/plan/plan.ts';
 import { read } from '../document/reading.ts';
-import { quickJs } from '../../quickjs.ts';
+import { bundleForMachine, quickJs } from '../../quickjs.ts';
 import { disk, EXT4, FACTS, partition, POLICY } from './facts.ts';
 
 const facts = {
@@ -81,17 +80,7 @@ test('plans of any documents', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-plan-'));
   try {
     const program = join(folder, 'plan.js');
-    await build({
-      entryPoints: ['test/host/provision/plan/quickjs-main.ts'],
-      outfile: program,
-      bundle: true,
-      platform: 'neutral',
-      target: 'es2022',
-      format: 'esm',
-      external: ['std', 'os'],
-      mainFields: ['module', 'main'],
-      logLevel: 'warning',
-    });
+    await bundleForMachine('test/host/provision/plan/quickjs-main.ts', program);
     const [input, output] = [join(folder, 'in.json'), join(folder, 'out.json')];
     writeFileSync(input, JSON.stringify({ documents, facts, policy: POLICY }));
     const [qjs = '', ...words] = await quickJs();

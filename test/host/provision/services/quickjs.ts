@@ -2,13 +2,12 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import type {
   ServicePaths,
   ServicesRequest,
   ServicesResult,
 } from '../../../../host/provision/services/request.ts';
-import { quickJs } from '../../quickjs.ts';
+import { bundleForMachine, quickJs } from '../../quickjs.ts';
 import { MACHINE } from './scratch.ts';
 
 export interface ServicesProgram {
@@ -27,19 +26,7 @@ export interface ServicesProgram {
 export async function servicesProgram(): Promise<ServicesProgram> {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-services-qjs-'));
   const file = join(folder, 'services.js');
-  await build({
-    entryPoints: ['test/host/provision/services/quickjs-main.ts'],
-    outfile: file,
-    bundle: true,
-    platform: 'neutral',
-    target: 'es2022',
-    format: 'esm',
-    minify: true,
-    external: ['std', 'os'],
-    mainFields: ['module', 'main'],
-    logLevel: 'warning',
-    legalComments: 'none',
-  });
+  await bundleForMachine('test/host/provision/services/quickjs-main.ts', file);
   const qjs = await quickJs();
   const input = (request: ServicesRequest, paths?: ServicePaths): string => {
     const path = join(folder, `input-${Math.random()}.json`);

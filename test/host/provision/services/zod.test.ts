@@ -112,7 +112,7 @@ test('a service with every key, and services with anything in their keys', () =>
       const text = stringify(input);
       expect(ours.serviceOutcome(text)).toBe(npm.serviceOutcome(text));
     }),
-    { numRuns: Number(process.env['SLIPWAY_FUZZ_RUNS'] ?? 400) },
+    { numRuns: Number(process.env['SLIPWAY_FUZZ_RUNS'] ?? 200) },
   );
 });
 

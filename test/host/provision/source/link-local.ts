@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { UPDATER_MODULE } from '../../../../host/slipd/paths.ts';
-import { quickJs } from '../../quickjs.ts';
+import { bundleForMachine, quickJs } from '../../quickjs.ts';
 
 export interface ServedRequest {
   readonly method: string;
@@ -61,17 +61,7 @@ export async function buildPrograms(directory: string): Promise<Programs> {
     format: 'esm',
     logLevel: 'error',
   });
-  await build({
-    entryPoints: [entry('find')],
-    outfile: find,
-    bundle: true,
-    platform: 'neutral',
-    format: 'esm',
-    target: 'es2023',
-    mainFields: ['module', 'main'],
-    external: ['std', 'os'],
-    logLevel: 'error',
-  });
+  await bundleForMachine('test/host/provision/source/services/find.ts', find);
   return { service, find: [...(await quickJs()), ...UPDATER_MODULE, find] };
 }
 
