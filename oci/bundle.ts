@@ -1,9 +1,9 @@
 /** From a service to its OCI runtime bundle: everything that Docker would decide at start is decided here, at build time. */
+import { encodeBase64 } from '../spec/base64.ts';
 import { MACHINE_PATHS, type MachineService } from '../spec/machine.ts';
 import type { Architecture } from '../spec/image.ts';
 import { SlipwayError } from '../spec/error.ts';
 import type { ServiceDefinition } from '../spec/service.ts';
-import { base64 } from './base64.ts';
 import { containerDevices } from './devices.ts';
 import { machineHealthCheck } from './healthcheck.ts';
 import type { ImageConfig } from './image-config.ts';
@@ -130,7 +130,7 @@ function annotations(
     .filter(([name]) => !name.startsWith('run.oci.'))
     .sort(([a], [b]) => (a < b ? -1 : 1));
   if (seccompProgram !== undefined) {
-    labels.push(['run.oci.seccomp_bpf_data', base64(seccompProgram)]);
+    labels.push(['run.oci.seccomp_bpf_data', encodeBase64(seccompProgram)]);
   }
   return labels.length === 0 ? {} : { annotations: Object.fromEntries(labels) };
 }

@@ -4,8 +4,10 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 
 /** White space is left out; missing padding is forgiven. `undefined` when anything else is wrong. */
 export function decodeBase64(text: string): Uint8Array | undefined {
-  const digits = text.replace(/[\s]+/g, '').replace(/={1,2}$/, '');
+  const packed = text.replace(/\s+/g, '');
+  const digits = packed.replace(/={1,2}$/, '');
   if (!/^[A-Za-z0-9+/]*$/.test(digits) || digits.length % 4 === 1) return undefined;
+  if (digits.length < packed.length && packed.length % 4 !== 0) return undefined;
   const bytes = new Uint8Array(Math.floor((digits.length * 3) / 4));
   let [bits, held, length] = [0, 0, 0];
   for (let index = 0; index < digits.length; index += 1) {

@@ -1,13 +1,13 @@
 /** What an image with `provisioning:` holds: the owner's policy, what is built in, and the provisioner's programs. */
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { encodeBase64 } from '../../spec/base64.ts';
 import { MACHINE_PATHS } from '../../spec/machine.ts';
 import { DEFAULT_PROFILE } from '../../oci/seccomp/default-profile.ts';
 import { compileSeccomp } from '../../oci/seccomp/compile.ts';
 import { resolveProfile } from '../../oci/seccomp/resolve.ts';
 import type { Architecture, ImageDefinition } from '../../spec/image.ts';
 import { PROVISIONING_PATHS, SCRIPT_CAPABILITIES, type ProvisioningPolicy } from '../../spec/provisioning.ts';
-import { base64 } from '../../oci/base64.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { textFile } from '../tree/skeleton.ts';
 import { readPrograms } from './programs.ts';
@@ -42,5 +42,5 @@ function scriptFilter(policy: ProvisioningPolicy, architecture: Architecture): T
   const profile = resolveProfile(DEFAULT_PROFILE, architecture, SCRIPT_CAPABILITIES);
   const program = compileSeccomp(profile, architecture);
   if (program === undefined) throw new Error('the default seccomp profile cannot be compiled');
-  return [textFile(PROVISIONING_PATHS.scriptFilter, `${base64(program)}\n`, COMPONENT)];
+  return [textFile(PROVISIONING_PATHS.scriptFilter, `${encodeBase64(program)}\n`, COMPONENT)];
 }

@@ -19,11 +19,11 @@ export const X32_BIT = 0x4000_0000;
 
 /** By libseccomp's name. */
 export const ABIS: Readonly<Record<string, Abi>> = {
-  SCMP_ARCH_X86_64: { auditArch: 0xc000_003e, argumentBits: 64, numberBit: 0, numbers: parse(X86_64) },
-  SCMP_ARCH_X86: { auditArch: 0x4000_0003, argumentBits: 32, numberBit: 0, numbers: parse(X86) },
-  SCMP_ARCH_X32: { auditArch: 0xc000_003e, argumentBits: 32, numberBit: X32_BIT, numbers: parse(X32) },
-  SCMP_ARCH_AARCH64: { auditArch: 0xc000_00b7, argumentBits: 64, numberBit: 0, numbers: parse(AARCH64) },
-  SCMP_ARCH_ARM: { auditArch: 0x4000_0028, argumentBits: 32, numberBit: 0, numbers: parse(ARM) },
+  SCMP_ARCH_X86_64: abi({ auditArch: 0xc000_003e, argumentBits: 64, numberBit: 0 }, X86_64),
+  SCMP_ARCH_X86: abi({ auditArch: 0x4000_0003, argumentBits: 32, numberBit: 0 }, X86),
+  SCMP_ARCH_X32: abi({ auditArch: 0xc000_003e, argumentBits: 32, numberBit: X32_BIT }, X32),
+  SCMP_ARCH_AARCH64: abi({ auditArch: 0xc000_00b7, argumentBits: 64, numberBit: 0 }, AARCH64),
+  SCMP_ARCH_ARM: abi({ auditArch: 0x4000_0028, argumentBits: 32, numberBit: 0 }, ARM),
 };
 
 /** What i386 also reaches through one call that carries the real one as an argument; libseccomp filters both ways. */
@@ -39,11 +39,23 @@ export const X86_MULTIPLEXED: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/** Its numbers are read when somebody asks for them: a machine asks for those of its own processor. */
+function abi(rest: Omit<Abi, 'numbers'>, text: string): Abi {
+  let numbers: ReadonlyMap<string, number> | undefined;
+  return {
+    ...rest,
+    get numbers() {
+      return (numbers ??= parse(text));
+    },
+  };
+}
+
 function parse(text: string): ReadonlyMap<string, number> {
   const numbers = new Map<string, number>();
   let next = 0;
   for (const word of text.trim().split(/\s+/)) {
-    if (/^\d+$/.test(word)) next = Number(word);
+    // No name begins with a digit.
+    if (word < ':') next = Number(word);
     else numbers.set(word, next++);
   }
   return numbers;

@@ -7,6 +7,12 @@ export interface Instruction {
   readonly k: number;
 }
 
+/** Instructions in order, as they were put together: a tree, for a filter of a thousand is made of as many branches. */
+export interface Program {
+  readonly length: number;
+  readonly parts: readonly (Instruction | Program)[];
+}
+
 /** Opcodes (linux/bpf_common.h): class | size or operation | mode or source. */
 export const OPCODE = {
   load: 0x20,
@@ -36,26 +42,35 @@ export function statement(code: number, k: number): Instruction {
 export const load = (offset: number): Instruction => statement(OPCODE.load, offset);
 export const ret = (action: number): Instruction => statement(OPCODE.ret, action);
 
+export function sequence(...parts: readonly (Instruction | Program)[]): Program {
+  return { length: parts.reduce((sum, part) => sum + ('parts' in part ? part.length : 1), 0), parts };
+}
+
 /** `condition` true: `then`, else `otherwise`. Conditional jumps reach 255 instructions, so a longer way goes over a `ja`. */
-export function branch(
-  code: number,
-  k: number,
-  then: readonly Instruction[],
-  otherwise: readonly Instruction[],
-): readonly Instruction[] {
-  if (otherwise.length <= 255) return [{ code, jt: otherwise.length, jf: 0, k }, ...otherwise, ...then];
-  return [{ code, jt: 0, jf: 1, k }, statement(OPCODE.ja, otherwise.length), ...otherwise, ...then];
+export function branch(code: number, k: number, then: Program, otherwise: Program): Program {
+  const { length } = otherwise;
+  if (length <= 255) return sequence({ code, jt: length, jf: 0, k }, otherwise, then);
+  return sequence({ code, jt: 0, jf: 1, k }, statement(OPCODE.ja, length), otherwise, then);
 }
 
 /** struct sock_filter[], little endian (both of our architectures are). */
-export function encode(program: readonly Instruction[]): Uint8Array {
+export function encode(program: Program): Uint8Array {
   const bytes = new Uint8Array(program.length * 8);
   const view = new DataView(bytes.buffer);
-  program.forEach(({ code, jt, jf, k }, index) => {
-    view.setUint16(index * 8, code, true);
-    view.setUint8(index * 8 + 2, jt);
-    view.setUint8(index * 8 + 3, jf);
-    view.setUint32(index * 8 + 4, k, true);
-  });
+  let at = 0;
+  const write = ({ parts }: Program): void => {
+    for (const part of parts) {
+      if ('parts' in part) {
+        write(part);
+        continue;
+      }
+      view.setUint16(at, part.code, true);
+      view.setUint8(at + 2, part.jt);
+      view.setUint8(at + 3, part.jf);
+      view.setUint32(at + 4, part.k, true);
+      at += 8;
+    }
+  };
+  write(program);
   return bytes;
 }

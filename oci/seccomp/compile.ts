@@ -13,7 +13,8 @@ import {
   encode,
   load,
   ret,
-  type Instruction,
+  sequence,
+  type Program,
 } from './bpf.ts';
 import { ruleProgram } from './condition.ts';
 import { NATIVE } from './resolve.ts';
@@ -35,7 +36,7 @@ const RET_KILL_THREAD = 0;
 export function compileSeccomp(seccomp: OciSeccomp, architecture: Architecture): Uint8Array | undefined {
   const names = [...new Set([NATIVE[architecture], ...seccomp.architectures])];
   const defaultAction = returnValue(seccomp.defaultAction, seccomp.defaultErrnoRet);
-  const byArch = new Map<number, { plain?: readonly Instruction[]; x32?: readonly Instruction[] }>();
+  const byArch = new Map<number, { plain?: Program; x32?: Program }>();
   for (const name of names) {
     const abi = ABIS[name];
     if (abi === undefined) return undefined;
@@ -49,23 +50,20 @@ export function compileSeccomp(seccomp: OciSeccomp, architecture: Architecture):
       abi.numberBit === 0 ? { ...programs, plain: tree } : { ...programs, x32: tree },
     );
   }
-  const foreign = [ret(RET_KILL_THREAD)];
-  let dispatch: readonly Instruction[] = foreign;
+  const foreign = sequence(ret(RET_KILL_THREAD));
+  let dispatch = foreign;
   for (const [auditArch, { plain, x32 }] of [...byArch].reverse()) {
     // A tracer skips a call by making its number -1: that is no x32 call (seccomp(2), libseccomp's gen_bpf.c).
-    const noX32 = branch(OPCODE.jeq, 0xffff_ffff, [ret(defaultAction)], foreign);
-    const withNumber = [load(SECCOMP_DATA.number), ...abiTree(auditArch, plain ?? foreign, x32 ?? noX32)];
+    const noX32 = branch(OPCODE.jeq, 0xffff_ffff, sequence(ret(defaultAction)), foreign);
+    const tree = abiTree(auditArch, plain ?? foreign, x32 ?? noX32);
+    const withNumber = sequence(load(SECCOMP_DATA.number), tree);
     dispatch = branch(OPCODE.jeq, auditArch, withNumber, dispatch);
   }
-  const program = [load(SECCOMP_DATA.arch), ...dispatch];
+  const program = sequence(load(SECCOMP_DATA.arch), dispatch);
   return program.length > MAX_INSTRUCTIONS ? undefined : encode(program);
 }
 
-function abiTree(
-  auditArch: number,
-  plain: readonly Instruction[],
-  x32: readonly Instruction[],
-): readonly Instruction[] {
+function abiTree(auditArch: number, plain: Program, x32: Program): Program {
   return auditArch === ABIS['SCMP_ARCH_X86_64']?.auditArch ? branch(OPCODE.jge, X32_BIT, x32, plain) : plain;
 }
 
@@ -129,9 +127,9 @@ function ranges(verdicts: ReadonlyMap<number, Verdict>, abi: Abi, defaultAction:
 }
 
 /** A balanced binary search: 8 comparisons for any of the 460 numbers. */
-function decide(all: readonly Range[], abi: Abi, defaultAction: number): readonly Instruction[] {
+function decide(all: readonly Range[], abi: Abi, defaultAction: number): Program {
   const [only, second] = all;
-  if (only === undefined) return [ret(defaultAction)];
+  if (only === undefined) return sequence(ret(defaultAction));
   if (second === undefined) return leaf(only.verdict, abi, defaultAction);
   const middle = all.length >> 1;
   const right = all.slice(middle);
@@ -143,12 +141,12 @@ function decide(all: readonly Range[], abi: Abi, defaultAction: number): readonl
   );
 }
 
-function leaf({ action, alternatives }: Verdict, abi: Abi, defaultAction: number): readonly Instruction[] {
-  if (alternatives.length === 0) return [ret(action)];
-  return [
+function leaf({ action, alternatives }: Verdict, abi: Abi, defaultAction: number): Program {
+  if (alternatives.length === 0) return sequence(ret(action));
+  return sequence(
     ...alternatives.flatMap((conditions) => ruleProgram(conditions, abi.argumentBits, action)),
     ret(defaultAction),
-  ];
+  );
 }
 
 /** Whether what is said of an i386 call holds for the call that multiplexes it too. */

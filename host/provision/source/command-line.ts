@@ -3,7 +3,7 @@
  * that is not the signed one marks the boot as tampered all the same. docs/datasources/command-line.md
  */
 import type { System } from '../../../system/system.ts';
-import { decodeBase64 } from './base64.ts';
+import { decodeBase64 } from '../../../spec/base64.ts';
 import type { Dmi } from './dmi.ts';
 import type { NoCloudLine } from './found.ts';
 import { parseNoCloudLine } from './nocloud-line.ts';

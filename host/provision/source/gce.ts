@@ -1,7 +1,7 @@
 /** Google Compute Engine's metadata server. docs/datasources/gce.md */
 import { SlipwayError } from '../../../spec/error.ts';
 import type { System } from '../../../system/system.ts';
-import { decodeBase64 } from './base64.ts';
+import { decodeBase64 } from '../../../spec/base64.ts';
 import type { Found, Json } from './found.ts';
 import { refused, type HttpClient } from './http/client.ts';
 import { present } from './files.ts';

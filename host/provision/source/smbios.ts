@@ -1,6 +1,6 @@
 /** SMBIOS strings of type 11 in systemd's form of credentials: `io.systemd.credential:slipway.user-data=...`. docs/datasources/smbios.md */
 import type { System } from '../../../system/system.ts';
-import { decodeBase64 } from './base64.ts';
+import { decodeBase64 } from '../../../spec/base64.ts';
 import { readOemStrings } from './dmi.ts';
 import { present } from './files.ts';
 import type { Documents, Seed } from './found.ts';

@@ -5,7 +5,7 @@
 import { runProgram } from '../../../system/program.ts';
 import type { System } from '../../../system/system.ts';
 import { SlipwayError } from '../../../spec/error.ts';
-import { decodeBase64 } from './base64.ts';
+import { decodeBase64 } from '../../../spec/base64.ts';
 import { DOCUMENT_LIMIT_BYTES, present } from './files.ts';
 import type { Documents, Seed } from './found.ts';
 import { gunzip } from './gunzip.ts';
