@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { loadKeys } from '../../../builder/keys/load.ts';
 import { INSTANT } from '../../../updater/release/curve.ts';
 import { loadTufKeys } from '../../../updater/repository/keys/load.ts';
-import { addReleases, KEEP_DELTAS } from '../../../updater/repository/release/add.ts';
+import { addReleases, KEEP_DELTAS, type AddOptions } from '../../../updater/repository/release/add.ts';
 import { readBuild } from '../../../updater/repository/release/build.ts';
 import { payloadTools } from '../../../updater/repository/release/payload-tools.ts';
+import type { SecureBootChanges } from '../../../updater/repository/release/secure-boot.ts';
 import { payloadToolbox } from '../../../updater/repository/release/toolbox.ts';
 import { initRepository } from '../../../updater/repository/repository/init.ts';
 import { DEFAULT_SETTINGS } from '../../../updater/repository/repository/settings.ts';
@@ -21,6 +22,8 @@ export interface TestRepository {
   /** What was asked for, since the last `requests.length = 0`. */
   readonly requests: ServedRequest[];
   readonly publish: (...builds: readonly BuiltVersion[]) => Promise<void>;
+  /** One release that changes keys of the firmware. */
+  readonly publishChanges: (build: BuiltVersion, secureBoot: SecureBootChanges) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -34,27 +37,33 @@ export async function openTestRepository(name: string): Promise<TestRepository> 
   await initRepository(directory, keys, DEFAULT_SETTINGS);
   const requests: ServedRequest[] = [];
   const server = await serveRepository(directory, { log: (request) => requests.push(request) });
+  const publish = async (
+    builds: readonly BuiltVersion[],
+    changes: Pick<AddOptions, 'secureBoot'> = {},
+  ): Promise<void> => {
+    const { sets } = await loadKeys(KEYS);
+    const authorities = { release: sets.release.db.certificate, debug: sets.debug.db.certificate };
+    const read = [];
+    for (const build of builds) read.push(await readBuild(build.directory, authorities));
+    await addReleases(directory, read, keys, {
+      channels: ['stable'],
+      keep: KEEP_DELTAS,
+      from: [],
+      // Everybody at once.
+      curve: INSTANT,
+      barriers: [],
+      notes: '',
+      withoutBrake: 'follow',
+      tools: payloadTools(await payloadToolbox(directory, read[0]?.tools), { fullLevel: 3 }),
+      ...changes,
+    });
+  };
   return {
     directory,
     guestUrl: `http://${GUEST_VIEW_OF_LOOPBACK}:${server.port}`,
     requests,
-    publish: async (...builds) => {
-      const { sets } = await loadKeys(KEYS);
-      const authorities = { release: sets.release.db.certificate, debug: sets.debug.db.certificate };
-      const read = [];
-      for (const build of builds) read.push(await readBuild(build.directory, authorities));
-      await addReleases(directory, read, keys, {
-        channels: ['stable'],
-        keep: KEEP_DELTAS,
-        from: [],
-        // Everybody at once.
-        curve: INSTANT,
-        barriers: [],
-        notes: '',
-        withoutBrake: 'follow',
-        tools: payloadTools(await payloadToolbox(directory, read[0]?.tools), { fullLevel: 3 }),
-      });
-    },
+    publish: (...builds) => publish(builds),
+    publishChanges: (build, secureBoot) => publish([build], { secureBoot }),
     close: () => server.close(),
   };
 }
