@@ -1,22 +1,23 @@
 /** `slipway install ssh://`: a running Debian, with systemd and its own disk in use, becomes a machine of ours. */
-import { readFile, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { debianPackages } from '../../bench/debian/packages.ts';
 import { firstLogin } from '../../bench/machine.ts';
 import { debianRoot } from '../../bench/debian/root.ts';
 import { debianUki } from '../../bench/debian/uki.ts';
 import { run } from '../../builder/process/run.ts';
-import { publicKeyText, sshKey } from '../../lab/ssh.ts';
+import { publicKeyText, sshKey, type SshKey } from '../../lab/ssh.ts';
+import { filledIn, readBlocks, theBlock } from '../docs/blocks.ts';
 import { changeEsp, withDiskCopy } from './disk-edit.ts';
 import { buildTestImage, KEYS, testKeys, WORK } from './image.ts';
-import { HEALTHY_LIMIT_MS, slipStatus, sshAccess, withMachine } from './machine.ts';
+import { HEALTHY_LIMIT_MS, slipStatus, ssh, sshAccess, withMachine } from './machine.ts';
 
 const LIMIT_MS = 4 * HEALTHY_LIMIT_MS;
 
 describe.skipIf(process.env['SLIPWAY_TEST_FULL'] === undefined)('taking over a machine', () => {
   test(
-    'its disk is written from memory, read back, and started; the key that opened it opens it again',
+    'its disk is written from memory, read back, and started; what its first boot is told, it does',
     async () => {
       const source = await buildTestImage('images/minimal.yaml');
       const key = await sshKey(join(WORK, 'ssh'));
@@ -35,15 +36,17 @@ describe.skipIf(process.env['SLIPWAY_TEST_FULL'] === undefined)('taking over a m
               diskSizeBytes: source.machineDiskBytes,
               extraDisks,
               memoryMiB: 768,
-              cpus: 2,
             },
             async (machine) => {
               await machine.waitForReport('started', LIMIT_MS);
               // Its network comes after its services.
               await firstLogin(() => sshAccess(machine, 'root'));
-              await install(machine.sshPort, key.privateKey, source.disk);
-              const status = await slipStatus(await sshAccess(machine, source.user));
-              expect(status).toMatchObject({ boot: 'healthy', problems: [], image: { name: 'minimal' } });
+              await install(machine.sshPort, key, source.disk);
+              const access = await sshAccess(machine, source.user);
+              expect(await slipStatus(access)).toMatchObject({
+                ...{ boot: 'healthy', problems: [], image: { name: 'minimal' } },
+              });
+              expect((await ssh(access, 'hostname')).trim()).toBe('taken-over');
             },
           );
         });
@@ -55,14 +58,34 @@ describe.skipIf(process.env['SLIPWAY_TEST_FULL'] === undefined)('taking over a m
   );
 });
 
-/** As a user does, but for what a test cannot know beforehand. */
-async function install(port: number, identity: string, disk: string): Promise<void> {
-  const build = disk.replace(/\/[^/]+$/, '');
-  const argv = [
-    ...['bin/slipway', 'install', `ssh://root@127.0.0.1:${port}`, build],
-    ...['--disk', '/dev/vda', '--overwrite', 'wipe', '--identity', identity, '--keys', KEYS],
+/** The commands of docs/install.md, with what they cannot know: where the machine is, before and after, and how to log in. */
+async function install(port: number, key: SshKey, disk: string): Promise<void> {
+  const directory = join(WORK, 'takeover');
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(join(directory, 'build'), { recursive: true });
+  await symlink(resolve('bin/slipway'), join(directory, 'slipway'));
+  await symlink(KEYS, join(directory, 'keys'));
+  await symlink(dirname(disk), join(directory, 'build/metal'));
+  await writeFile(
+    join(directory, 'me.yaml'),
+    `#cloud-config\nhostname: taken-over\nssh_authorized_keys: ['${await publicKeyText(key)}']\n`,
+  );
+  const options = [
+    ...['--identity', key.privateKey, '--after-port', String(port), '--limit', String(LIMIT_MS / 1000)],
     ...['--ssh-option', 'StrictHostKeyChecking=no', '--ssh-option', 'UserKnownHostsFile=/dev/null'],
-    ...['--after-port', String(port), '--limit', String(LIMIT_MS / 1000)],
+    // Beside its disk there is the one that the old system lives on.
+    ...['--disk', '/dev/vda'],
   ];
-  await run(argv, { timeoutMs: 2 * LIMIT_MS });
+  const commands = filledIn(
+    theBlock(await readBlocks('docs/install.md'), 'Taking over a running machine', 'sh'),
+    {
+      'ssh://root@HOST': `${options.join(' ')} ssh://root@127.0.0.1:${port}`,
+    },
+  );
+  await run(['sh', '-eu', '-c', commands], {
+    cwd: directory,
+    environment: { PATH: `${directory}:${process.env['PATH'] ?? ''}` },
+    timeoutMs: 2 * LIMIT_MS,
+    onOutput: (text) => process.stderr.write(text),
+  });
 }
