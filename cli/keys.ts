@@ -7,6 +7,7 @@ import { KEY_SETS, keysFilePath, type KeySetName } from '../builder/keys/directo
 import { renewLeaf, type LeafOptions } from '../builder/keys/leaf.ts';
 import { listKeys, type ListedKey } from '../builder/keys/list.ts';
 import { PASSPHRASE_VARIABLE, passphraseSource } from '../builder/keys/passphrase.ts';
+import { hasPcrKey, makePcrKey } from '../builder/pcr/key.ts';
 import { initTufKeys, type KeyCount } from '../updater/repository/keys/init.ts';
 import { passphraseLikeOthers } from '../updater/repository/keys/make.ts';
 import type { TufKeyList } from '../updater/repository/keys/list.ts';
@@ -36,7 +37,7 @@ export function keysCommand(): Command {
 function initCommand(): Command {
   return new Command('init')
     .description(
-      'Makes Secure Boot keys (PK, KEK, a CA for db, a leaf that signs; the same again for debug images) and the keys that sign updates. Adds what a directory lacks, and touches nothing that is there.',
+      'Makes Secure Boot keys (PK, KEK, a CA for db, a leaf that signs; the same again for debug images), the key to which machines seal their state, and the keys that sign updates. Adds what a directory lacks, and touches nothing that is there.',
     )
     .argument('[directory]', 'where', DEFAULT_KEYS_DIRECTORY)
     .option('--passphrase', `encrypt the private keys; asks, unless ${PASSPHRASE_VARIABLE} is set`)
@@ -62,7 +63,7 @@ function initCommand(): Command {
           table(keys, updates),
           '',
           `Made in ${directory}: ${added.join(', ')}.`,
-          'Keep PK.key, KEK.key, db.key, tuf/root-*.key and tuf/targets-*.key offline: builds need leaf.key alone, publishing the keys of snapshot, timestamp and rollout.',
+          'Keep PK.key, KEK.key, db.key, tuf/root-*.key and tuf/targets-*.key offline: builds need leaf.key alone (and pcr.key, where images encrypt state), publishing the keys of snapshot, timestamp and rollout.',
           'A backup of all of them, and of the passphrase, is what machines in the field depend on.',
           '',
         ].join('\n'),
@@ -75,19 +76,26 @@ async function makeMissing(directory: string, options: InitFlags): Promise<reado
   const existing = existsSync(keysFilePath(directory));
   const passphrase = await newPassphrase(options);
   if (!existing) {
-    const secret = passphrase === undefined ? {} : { passphrase };
-    await initKeys(directory, { organization: options.organization, ...secret });
+    await initKeys(directory, {
+      organization: options.organization,
+      ...(passphrase === undefined ? {} : { passphrase }),
+    });
   }
   const likeOthers = (): Promise<string | undefined> =>
     passphraseLikeOthers(directory, passphraseSource({ prompt: () => askPassphrase() }));
+  const secret = (): Promise<string | undefined> =>
+    passphrase === undefined ? likeOthers() : Promise.resolve(passphrase);
+  const pcr =
+    existing && !hasPcrKey(directory) && (await makePcrKey(directory, { passphrase: await secret() }));
   const { made, channels } = await initTufKeys(directory, {
-    passphrase: () => (passphrase === undefined ? likeOthers() : Promise.resolve(passphrase)),
+    passphrase: secret,
     root: keyCount(options.rootKeys, options.rootThreshold),
     targets: keyCount(options.targetsKeys, options.targetsThreshold),
     channels: options.channel,
   });
   return [
     ...(existing ? [] : ['Secure Boot keys']),
+    ...(pcr || !existing ? ['a key for state partitions that a TPM opens'] : []),
     ...(made === 'all' ? ['keys for updates'] : []),
     ...(made === 'nothing' ? [] : channels.map((channel) => `channel ${channel}`)),
   ];

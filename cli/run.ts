@@ -1,5 +1,5 @@
 /** `slipway run`: boots an image in QEMU with Secure Boot on, waits until it is healthy, tells how to log in. */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { loadKeys } from '../builder/keys/load.ts';
 import { chooseAccelerator, type AcceleratorChoice } from '../lab/accelerator.ts';
@@ -25,6 +25,7 @@ interface RunOptions {
   readonly accel: AcceleratorChoice;
   readonly snapshot?: true;
   readonly secureBoot: boolean;
+  readonly tpm?: true;
   readonly keys: string;
   readonly user?: string;
   readonly limit: number;
@@ -68,6 +69,7 @@ export function runCommand(): Command {
     )
     .option('--snapshot', 'forget everything that the machine writes')
     .option('--no-secure-boot', 'firmware without keys, which starts anything')
+    .option('--tpm', 'a TPM 2.0, for images that encrypt their state')
     .option('--keys <DIR>', 'keys that the firmware trusts', process.env['SLIPWAY_KEYS'] ?? 'keys')
     .option('--user <NAME>', 'who logs in (default: the first operator that the image names)')
     .option('--profile <NAME>', 'profile of the image definition; repeatable', collect, [])
@@ -102,6 +104,8 @@ async function boot(input: string, options: RunOptions): Promise<void> {
     diskSizeBytes: source.machineDiskBytes,
     ...(source.sectorSize === undefined ? {} : { sectorSize: source.sectorSize }),
     ...(set === undefined ? {} : { secureBoot: { PK: set.pk.esl, KEK: set.kek.esl, db: set.db.esl } }),
+    // As on a board, it outlives what is on the disk.
+    ...(options.tpm === undefined ? {} : { tpm: join(`${source.disk}.run`, 'tpm') }),
     memoryMiB: options.memory,
     cpus: options.cpus,
     sshPort: options.sshPort,

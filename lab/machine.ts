@@ -24,6 +24,7 @@ import {
 } from './qemu.ts';
 import { notStarted } from './not-started.ts';
 import { openSignals } from './signals.ts';
+import { startTpm } from './tpm.ts';
 import { labToolbox, type Toolbox } from './toolbox.ts';
 
 export interface MachineOptions {
@@ -64,6 +65,8 @@ export interface MachineOptions {
   readonly reportPort?: false;
   /** `false`: a machine without a UART, whose console is its screen (if it has one). */
   readonly serialPort?: false;
+  /** Folder of a TPM 2.0, made when missing; what it keeps outlives the machine. */
+  readonly tpm?: string;
   readonly toolbox?: Toolbox;
   readonly extraArguments?: readonly string[];
 }
@@ -123,6 +126,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     options.kernel === undefined
       ? await prepareFirmware(toolbox, { ...options, architecture }, directory)
       : undefined;
+  const tpm = options.tpm === undefined ? undefined : await startTpm(toolbox, options.tpm, directory);
   const argv = qemuCommand(toolbox, {
     architecture,
     accelerator: options.accelerator ?? 'tcg',
@@ -141,6 +145,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       (port, index, all) => index > 0 || !all.slice(1).some((other) => other.guest === port.guest),
     ),
     ...(options.authorizedKeys === undefined ? {} : { authorizedKeys: options.authorizedKeys }),
+    ...(tpm === undefined ? {} : { tpm: tpm.socket }),
     networkCard: options.networkCard ?? 'virtio-net-pci',
     smbiosStrings: options.smbiosStrings ?? [],
     restart: options.restart ?? 'on-reset',
@@ -156,6 +161,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   const signals = openSignals();
   void child.exited.then((exit) => {
     gone = true;
+    tpm?.child.kill();
     for (const listener of Object.values(sockets)) listener.close();
     signals.fail(
       new SlipwayError('lab.machine-ended', `the machine ended\n${exit.stderr}\n${consoleTail(printed)}`, {
@@ -191,6 +197,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     // QEMU connects before it opens its disks and ports: what is wrong with those stands in its last words alone.
     child.kill();
     const { stderr } = await child.exited;
+    await tpm?.child.exited;
     await rm(directory, { recursive: true, force: true });
     throw notStarted(stderr, cause);
   });
@@ -205,6 +212,8 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   const kill = async (): Promise<void> => {
     child.kill();
     await child.exited;
+    // What it keeps is written: another machine may have it.
+    await tpm?.child.exited;
   };
   const port = (guest: number): number => {
     const found = forwarded.get(guest);
@@ -252,6 +261,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     exited: child.exited,
     close: async () => {
       if (!gone) await kill();
+      await tpm?.child.exited;
       await rm(directory, { recursive: true, force: true });
     },
   };

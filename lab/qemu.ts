@@ -34,6 +34,8 @@ export interface QemuOptions {
   readonly consoleLog: string;
   readonly ports: readonly { readonly host: number; readonly guest: number }[];
   readonly networkCard: NetworkCard;
+  /** Control socket of swtpm. */
+  readonly tpm?: string;
   readonly authorizedKeys?: string;
   /** SMBIOS type 11 (OEM) strings. */
   readonly smbiosStrings: readonly string[];
@@ -55,6 +57,7 @@ export function qemuCommand(toolbox: Toolbox, options: QemuOptions): string[] {
     ...networkArguments(options),
     ...serialArguments(options),
     ...['-object', 'rng-random,id=rng0,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng0'],
+    ...tpmArguments(options),
     ...['-device', 'i6300esb', '-action', 'watchdog=reset'],
     ...(options.authorizedKeys === undefined
       ? []
@@ -141,6 +144,15 @@ function networkArguments(options: QemuOptions): string[] {
     ...['-netdev', `user,id=net0${forwards.join('')}`],
     // No option ROM: nothing of ours boots over this network card.
     ...['-device', `${options.networkCard},netdev=net0,romfile=`],
+  ];
+}
+
+function tpmArguments({ architecture, tpm }: QemuOptions): string[] {
+  if (tpm === undefined) return [];
+  const device = { amd64: 'tpm-crb', arm64: 'tpm-tis-device' }[architecture];
+  return [
+    ...['-chardev', `socket,id=tpm,path=${escapeValue(tpm)}`],
+    ...['-tpmdev', 'emulator,id=tpm0,chardev=tpm', '-device', `${device},tpmdev=tpm0`],
   ];
 }
 

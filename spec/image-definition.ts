@@ -41,6 +41,7 @@ export async function defineImage(
     value.provisioning === undefined
       ? undefined
       : await defineProvisioning(reading, settings, value.provisioning, active.has('debug'));
+  checkEncryption(reading, layers, value, active.has('debug'));
   const architecture = asked ?? value.architecture;
   return {
     file: layers.file,
@@ -73,6 +74,7 @@ export async function defineImage(
       sshAuthorizedKeys,
     })),
     disk: { sectorSize: value.disk.sector_size, stateSizeBytes: value.disk.state_size },
+    ...(value.state.encrypt === 'none' ? {} : { state: { encrypt: value.state.encrypt } }),
     ...(update === undefined ? {} : { update }),
     ...(provisioning === undefined ? {} : { provisioning }),
     inputs: value.inputs.map((input, index) =>
@@ -121,6 +123,16 @@ function checkUsers(reading: Reading, layers: ImageLayers, value: ImageInput): v
       owners.set(what, name);
     }
   });
+}
+
+/** A debug image gives whoever sits at its console a root shell: no TPM may ever open a state partition for it. */
+function checkEncryption(reading: Reading, layers: ImageLayers, value: ImageInput, debug: boolean): void {
+  if (!debug || value.state.encrypt === 'none') return;
+  const at = positionAt(layers.settings, ['state', 'encrypt']);
+  const hint = 'give the profile a plain one: `profiles: { debug: { state: { encrypt: none } } }`';
+  reading.diagnostics.push(
+    faultAt(at, 'image.debug-encryption', 'a debug image has no signature that a TPM would accept', hint),
+  );
 }
 
 /** What the machine mounts over the root: a file there would never be seen. */

@@ -185,6 +185,17 @@ const settings = {
     })
     .prefault({})
     .describe('The disk image.'),
+  state: z
+    .strictObject({
+      encrypt: z
+        .enum(['none', 'tpm2'])
+        .prefault('none')
+        .describe(
+          '`tpm2`: LUKS2, opened by the machine’s own TPM, and by nothing but signed versions of this image under Secure Boot. A machine without such a TPM keeps nothing.',
+        ),
+    })
+    .prefault({})
+    .describe('The state partition, which holds all that a machine keeps.'),
   update: updateSchema
     .optional()
     .describe(

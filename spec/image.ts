@@ -61,6 +61,8 @@ export interface ImageDefinition {
   };
   readonly users: readonly ImageUser[];
   readonly disk: { readonly sectorSize: 512 | 4096; readonly stateSizeBytes: number };
+  /** Without it the state partition is plain. */
+  readonly state?: { readonly encrypt: 'tpm2' };
   /** Without it the machine has no updater. */
   readonly update?: ImageUpdate;
   /** Without it the machine has no provisioner. */

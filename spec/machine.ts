@@ -166,6 +166,8 @@ export interface StateStatus {
   readonly mounted: string;
   /** Why it is not in use; `null` while it is. */
   readonly problem: string | null;
+  /** `tpm2`: encrypted, and opened by the TPM. `locked`: encrypted, and not in use. */
+  readonly encryption: 'none' | 'tpm2' | 'locked';
   /** What e2fsck said as the machine booted; empty where it was not asked. */
   readonly check: readonly string[];
 }

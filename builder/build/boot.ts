@@ -8,6 +8,8 @@ import { readSource } from '../initrd/cpio.ts';
 import { microcodeArchive } from '../initrd/microcode.ts';
 import { makeInitrd } from '../initrd/initrd.ts';
 import type { ModuleSet } from '../initrd/modules.ts';
+import type { PcrSigner } from '../pcr/key.ts';
+import { withPcrSignature } from '../pcr/signature.ts';
 import type { OpenedPackage, PackageIndex } from '../tree/package-index.ts';
 import { takePackages } from '../tree/packages.ts';
 import { osRelease } from '../uki/os-release.ts';
@@ -22,10 +24,12 @@ export interface UkiParts {
   readonly verity: VerityInfo;
   readonly stub: Uint8Array;
   readonly signer: Signer;
+  /** Where the image's state is encrypted: lets machines open it under this UKI. */
+  readonly pcr?: PcrSigner;
 }
 
 export async function signedUki(parts: UkiParts): Promise<Uint8Array> {
-  const { image, verity, modules } = parts;
+  const { image, verity, modules, pcr } = parts;
   const commandLine = kernelCommandLine(image, verity.rootHash);
   // The same files as the root's: one stream over both carries them once.
   const programs = takePackages(INITRD_PROGRAMS, parts.index, 'initrd').values();
@@ -39,8 +43,9 @@ export async function signedUki(parts: UkiParts): Promise<Uint8Array> {
     commandLine,
     osRelease: osRelease(image),
     uname: modules.release,
+    ...(pcr === undefined ? {} : { pcrPublicKey: pcr.publicKey }),
   });
-  return signPe(unsigned, parts.signer);
+  return signPe(pcr === undefined ? unsigned : await withPcrSignature(unsigned, pcr), parts.signer);
 }
 
 function kernelBytes({ locked, content }: OpenedPackage): Uint8Array {

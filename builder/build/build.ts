@@ -18,6 +18,7 @@ import { spdxDocument } from '../sbom/spdx.ts';
 import { treeDigest } from '../tree/root.ts';
 import { writeTar } from '../tree/tar.ts';
 import { makeVerity } from '../verity/verity.ts';
+import { encryptionFiles } from './encryption-files.ts';
 import { signedUki } from './boot.ts';
 import { writeDisk } from './disk.ts';
 import { buildKey, contentDigest, finishedBuild, rememberBuild } from './finished.ts';
@@ -62,12 +63,14 @@ export async function buildImage(image: ImageDefinition, options: BuildOptions):
   const definitionDigest = await contentDigest(inputFiles, image.file);
   const updater = await updateFiles(image, keys.directory);
   const provisioner = await provisioningFiles(image);
+  const pcr = image.state === undefined ? undefined : await keys.pcr();
   const updateRoot = updater.length === 0 ? [] : [updateRootPath(keys.directory)];
   const key = await buildKey([...inputFiles, ...updateRoot, ...ownFilePaths()], {
     definition,
     lock: formatLock(lock),
     signer: digest(keySet.signer.certificate),
     slipway: SLIPWAY_VERSION,
+    ...(pcr === undefined ? {} : { pcr: pcr.publicKey }),
   });
   const result = { disk: join(output, `${base}.raw`), uki: join(output, `${base}.efi`) };
   const finished = await finishedBuild(output, base, key);
@@ -83,6 +86,7 @@ export async function buildImage(image: ImageDefinition, options: BuildOptions):
       ...moduleEntries(modules, modules.modules, 'modules'),
       ...updater,
       ...provisioner,
+      ...(pcr === undefined ? [] : encryptionFiles(pcr.publicKey)),
     ]),
   );
   const identity = treeDigest(root.entries);
@@ -114,6 +118,7 @@ export async function buildImage(image: ImageDefinition, options: BuildOptions):
       verity,
       stub: await systemdBoot(`linux${efi}.efi.stub`),
       signer: keySet.signer,
+      ...(pcr === undefined ? {} : { pcr }),
     }),
   );
   await writeFileAtomic(result.uki, uki);

@@ -23,6 +23,6 @@ export async function chosenModules(image: ImageDefinition, inputs: BuildInputs)
   );
   return selectModules(
     { entries, command: toolbox.command },
-    wantedModules({ kernel: { ...image.kernel, modules } }),
+    wantedModules({ ...image, kernel: { ...image.kernel, modules } }),
   );
 }

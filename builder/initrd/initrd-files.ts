@@ -94,7 +94,9 @@ export function bootConf({ image, modules, root, commandLine }: Omit<InitrdInput
     VERITY_MODULES: paths(VERITY_MODULES),
     ROOT_MODULES: paths(ROOT_MODULES),
     EFI_MODULES: paths(EFI_MODULES),
-    // Where a live image has its root (host/boot/live). Always there: the command line could set what is not.
+    // How state is encrypted. Always there, as the next: the command line could set what is not.
+    STATE_ENCRYPTION: image.state?.encrypt ?? '',
+    // Where a live image has its root (host/boot/live).
     LIVE: '',
   };
   return shellAssignments(values);

@@ -93,10 +93,21 @@ const AFTER_ROOT: readonly string[] = [
   'evdev',
 ];
 
+/** In the root of an image whose state is encrypted: loaded by /init from there. The drivers of TPMs are built in. */
+export const ENCRYPTION_MODULES: readonly string[] = [
+  'dm-crypt',
+  'aesni-intel', // XTS by the processor's own instructions; in a few flavours of the kernel built in
+  'aes-ce-blk', // the same on arm64
+  'xts',
+];
+
 /** Everything that the image's kernel must give. Ours may be missing in a flavour of the kernel; the image's own may not. */
-export function wantedModules({ kernel }: Pick<ImageDefinition, 'kernel'>): readonly WantedModule[] {
-  const ours = [...OWN_INITRD, ...AFTER_ROOT];
-  const required = ['dm-verity', 'erofs', 'ext4'];
+export function wantedModules({
+  kernel,
+  state,
+}: Pick<ImageDefinition, 'kernel' | 'state'>): readonly WantedModule[] {
+  const ours = [...OWN_INITRD, ...AFTER_ROOT, ...(state === undefined ? [] : ENCRYPTION_MODULES)];
+  const required = ['dm-verity', 'erofs', 'ext4', 'dm-crypt'];
   return [
     ...ours.map((name) => ({ name, optional: !required.includes(name) })),
     ...[...kernel.initrdModules, ...kernel.modules].map((name) => ({ name, optional: false })),

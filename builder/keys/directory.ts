@@ -29,7 +29,14 @@ const KeysFile = z.strictObject({
   owner: z.uuid(),
   created: z.iso.datetime(),
   /** Signers that are programs, for those keys whose private half is not here. */
-  signers: z.strictObject({ release: CommandSigner.optional(), debug: CommandSigner.optional() }).default({}),
+  signers: z
+    .strictObject({
+      release: CommandSigner.optional(),
+      debug: CommandSigner.optional(),
+      /** Signs PCR 11, for state partitions that a TPM opens (builder/pcr/). */
+      pcr: CommandSigner.optional(),
+    })
+    .default({}),
 });
 
 export type CommandSigner = Readonly<z.infer<typeof CommandSigner>>;

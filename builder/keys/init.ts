@@ -1,4 +1,4 @@
-/** Makes a keys directory: two worlds of Secure Boot keys, one for production and one for debugging. */
+/** Makes a keys directory: two worlds of Secure Boot keys, one for production and one for debugging, and the key that PCR 11 is signed with. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
@@ -18,6 +18,7 @@ import {
   type KeysFile,
 } from './directory.ts';
 import { authenticatedVariable, signatureList } from './esl.ts';
+import { makePcrKey } from '../pcr/key.ts';
 import { generateRsaKey, privateKeyToPem, signDigest, type KeyPair } from './private-key.ts';
 
 export interface InitOptions {
@@ -53,6 +54,7 @@ export async function initKeys(directory: string, options: InitOptions = {}): Pr
   await mkdir(temporary, { mode: 0o700 });
   try {
     await Promise.all(KEY_SETS.map((set) => makeKeySet(temporary, set, file, { ...options, now })));
+    await makePcrKey(temporary, options);
     await writeFileAtomic(keysFilePath(temporary), `${JSON.stringify(file, undefined, 2)}\n`);
     await publish(temporary, final).catch((cause: unknown) => {
       throw new SlipwayError('keys.exists', `${directory} appeared while its keys were being made`, {

@@ -15,6 +15,7 @@ import {
   type KeySetName,
   type KeysFile,
 } from './directory.ts';
+import { loadPcrSigner, type PcrSigner } from '../pcr/key.ts';
 import { passphraseSource, type PassphraseSource } from './passphrase.ts';
 import { checkPrivateKeyMode, readPrivateKey, signDigest } from './private-key.ts';
 
@@ -47,6 +48,8 @@ export interface Keys {
   readonly kek: EnrolledKey;
   readonly db: EnrolledKey;
   readonly sets: Readonly<Record<KeySetName, KeySet>>;
+  /** Signs PCR 11 of production images. Throws `keys.no-pcr-key`. */
+  readonly pcr: () => Promise<PcrSigner>;
 }
 
 /**
@@ -75,6 +78,7 @@ export async function loadKeys(
     kek,
     db,
     sets: { release, debug },
+    pcr: () => loadPcrSigner(directory, { passphrase }),
   };
 }
 

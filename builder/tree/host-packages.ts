@@ -27,8 +27,23 @@ export function hostPackages(image: ImageDefinition): readonly PackageSelection[
     ...BASE,
     ...hostNeeds(image.services).packages,
     ...updateNeeds(image),
+    ...encryptionNeeds(image),
     ...image.kernel.firmware,
     ...image.host.packages,
+  ];
+}
+
+/** systemd's programs work without systemd; what they open by name at run time is named here. */
+function encryptionNeeds({ state }: ImageDefinition): readonly PackageSelection[] {
+  if (state === undefined) return [];
+  return [
+    { name: 'cryptsetup-bin', files: ['/usr/sbin/cryptsetup'] },
+    { name: 'systemd-cryptsetup', files: ['/usr/bin/systemd-cryptenroll', '/usr/bin/systemd-cryptsetup'] },
+    { name: 'libsystemd-shared', files: ['/usr/lib/*/systemd/libsystemd-shared-*.so'] },
+    { name: 'libtss2-esys-3.0.2-0t64', files: ['/usr/lib/*/libtss2-esys.so.*'] },
+    { name: 'libtss2-mu-4.0.1-0t64', files: ['/usr/lib/*/libtss2-mu.so.*'] },
+    { name: 'libtss2-rc0t64', files: ['/usr/lib/*/libtss2-rc.so.*'] },
+    { name: 'libtss2-tcti-device0t64', files: ['/usr/lib/*/libtss2-tcti-device.so.*'] },
   ];
 }
 

@@ -39,7 +39,13 @@ export function indexPackages(packages: readonly OpenedPackage[], triplet: strin
   };
 
   const library = (soname: string, neededBy: OpenedPackage): PackagedEntry[] => {
-    for (const directory of [`/usr/lib/${triplet}`, '/usr/lib', '/usr/lib64']) {
+    // The last is where systemd's own programs look for its shared code (DT_RUNPATH).
+    for (const directory of [
+      `/usr/lib/${triplet}`,
+      '/usr/lib',
+      '/usr/lib64',
+      `/usr/lib/${triplet}/systemd`,
+    ]) {
       const found = follow(`${directory}/${soname}`);
       if (found.length > 0) return found;
     }

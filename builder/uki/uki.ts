@@ -15,6 +15,8 @@ export interface UkiInputs {
   readonly osRelease: string;
   /** `uname -r` of the kernel. */
   readonly uname: string;
+  /** Whose signatures of PCR 11 count, PEM (builder/pcr/); measured with the rest. */
+  readonly pcrPublicKey?: string;
 }
 
 /** The unsigned UKI; the same inputs give the same bytes. The names and the order of its sections are ukify's. */
@@ -25,6 +27,9 @@ export function makeUki(inputs: UkiInputs): Uint8Array {
     { name: '.osrel', data: text(inputs.osRelease), kind: 'data' },
     { name: '.cmdline', data: text(inputs.commandLine), kind: 'data' },
     { name: '.uname', data: text(inputs.uname), kind: 'data' },
+    ...(inputs.pcrPublicKey === undefined
+      ? []
+      : [{ name: '.pcrpkey', data: text(inputs.pcrPublicKey), kind: 'data' as const }]),
     // A kernel that is started in place decompresses into its own section and wants as much memory as its own header says.
     { name: '.linux', data: inputs.kernel, virtualSize: kernel.sizeOfImage, kind: 'code' },
     ...(inputs.microcode === undefined

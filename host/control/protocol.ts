@@ -32,6 +32,9 @@ export const LIMITS = {
 /** What an operator has to say, word for word, before the state partition is made anew. */
 export const ERASE_STATE = 'yes-erase-all-data';
 
+/** Of an encrypted state partition: 256 bits in systemd's letters, which lie where they lie on every keyboard (systemd-cryptenroll(1)). */
+export const RECOVERY_KEY = /^[cbdefghijklnrtuv]{8}(-[cbdefghijklnrtuv]{8}){7}$/;
+
 /** `<id>`: 24 hexadecimal digits from the client's random source. */
 export const REQUEST_NAME = /^([0-9a-f]{24})\.request$/;
 
@@ -44,6 +47,8 @@ export interface Session {
 export type Request =
   | { readonly kind: 'status' | 'state' }
   | { readonly kind: 'state-reset'; readonly erase: typeof ERASE_STATE }
+  /** `recoveryKey`: as it was shown once, see RECOVERY_KEY. */
+  | { readonly kind: 'state-unlock'; readonly recoveryKey: string; readonly enrol: boolean }
   | { readonly kind: 'start' | 'stop' | 'restart'; readonly service: string }
   | { readonly kind: 'reboot' | 'poweroff' }
   | ({
@@ -89,6 +94,12 @@ export function parseRequest(text: string): Request | undefined {
   switch (field['kind']) {
     case 'state-reset':
       return field['erase'] === ERASE_STATE ? { kind: 'state-reset', erase: ERASE_STATE } : undefined;
+    case 'state-unlock': {
+      const { recoveryKey, enrol } = field;
+      if (typeof recoveryKey !== 'string' || !RECOVERY_KEY.test(recoveryKey) || typeof enrol !== 'boolean')
+        return undefined;
+      return { kind: 'state-unlock', recoveryKey, enrol };
+    }
     case 'status':
     case 'state':
     case 'reboot':

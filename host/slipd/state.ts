@@ -3,7 +3,7 @@ import { MACHINE_PATHS, type StateStatus } from '../../spec/machine.ts';
 import type { System } from '../../system/system.ts';
 import { ENVIRONMENT, PATHS, PROGRAMS } from './paths.ts';
 
-export type ResetResult =
+export type StateResult =
   | { readonly ok: true }
   | { readonly ok: false; readonly code: string; readonly message: string; readonly hint: string };
 
@@ -15,12 +15,13 @@ export function readState(system: System): StateStatus {
     sizeBytes: sectors === undefined ? null : Number(sectors.trim()) * 512,
     mounted: mountOfVar(system.readText('/proc/mounts') ?? ''),
     problem: bootFile(system, 'state-problem') ?? null,
+    encryption: encryptionOf(bootFile(system, 'state-encryption')),
     check: (bootFile(system, 'state-check') ?? '').split('\n').filter((line) => line !== ''),
   };
 }
 
 /** Writes the empty file system of the image. Only over a partition that this boot could not mount: what is in use is refused. */
-export function resetState(system: System, who: string, done: (result: ResetResult) => void): void {
+export function resetState(system: System, who: string, done: (result: StateResult) => void): void {
   const { device, problem } = readState(system);
   if (problem === null)
     return done({
@@ -44,9 +45,49 @@ export function resetState(system: System, who: string, done: (result: ResetResu
   });
 }
 
+/**
+ * With the recovery key of a state partition that the TPM did not open: `enrol` seals it to the TPM as the machine is now, for the next
+ * start; else what is in it can be looked at until then, in /run/slipway/state.
+ */
+export function unlockState(
+  system: System,
+  request: { readonly recoveryKey: string; readonly enrol: boolean },
+  who: string,
+  done: (result: StateResult) => void,
+): void {
+  const { device, encryption } = readState(system);
+  if (encryption !== 'locked')
+    return done({
+      ok: false,
+      code: 'state.not-locked',
+      message: 'no encrypted state partition waits for its recovery key',
+      hint: 'see: slip state show',
+    });
+  sayOnConsole(system, `slip state unlock: ${who} opens ${device ?? ''}`);
+  const log = `${PATHS.boot}/state-unlock.log`;
+  const script = `exec ${MACHINE_PATHS.programs}/boot/state-unlock "$0" >${log} 2>&1`;
+  const { read, write } = system.pipe();
+  system.write(write, system.encode(`${request.recoveryKey}\n`));
+  system.close(write);
+  system.spawn([PROGRAMS.shell, '-c', script, request.enrol ? 'enrol' : 'show'], {
+    environment: ENVIRONMENT,
+    stdin: read,
+    onExit: (code) => {
+      const words = (system.readText(log) ?? '').trim().split('\n').at(-1) ?? '';
+      if (code === 0) return done({ ok: true });
+      done({ ok: false, code: 'state.not-opened', message: words, hint: `all that was said is in ${log}` });
+    },
+  });
+  system.close(read);
+}
+
+function encryptionOf(text: string | undefined): StateStatus['encryption'] {
+  return text === 'tpm2' || text === 'locked' ? text : 'none';
+}
+
 const LOG = `${PATHS.boot}/state-reset.log`;
 
-function failure(system: System, device: string): ResetResult {
+function failure(system: System, device: string): StateResult {
   const words = (system.readText(LOG) ?? '').trim().split('\n').at(-1) ?? '';
   return {
     ok: false,

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { initKeys } from '../../builder/keys/init.ts';
 import { loadKeys, type Keys } from '../../builder/keys/load.ts';
+import { makePcrKey } from '../../builder/pcr/key.ts';
 import type { Progress } from '../../builder/progress.ts';
 import { prepareDisk, type DiskSource } from '../../cli/run-input.ts';
 import { SlipwayError } from '../../spec/error.ts';
@@ -20,6 +21,8 @@ export async function testKeys(directory = KEYS): Promise<Keys> {
       if (!(error instanceof SlipwayError && error.code === 'keys.exists')) throw error;
     });
   }
+  // One of an earlier session may lack it.
+  await makePcrKey(directory);
   const updates = join(directory, 'tuf');
   if (!existsSync(updates)) {
     await initTufKeys(directory).catch((error: unknown) => {

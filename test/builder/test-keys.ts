@@ -5,7 +5,7 @@ import { initKeys } from '../../builder/keys/init.ts';
 import { initTufKeys } from '../../updater/repository/keys/init.ts';
 
 /** Raised when what `initKeys` writes changes. */
-const EDITION = 2;
+const EDITION = 3;
 
 const made = new Map<string | undefined, Promise<string>>();
 

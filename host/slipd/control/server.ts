@@ -14,7 +14,7 @@ import type { Event } from '../plan/memory.ts';
 import { isLive } from '../live.ts';
 import { hasProvisioner, provisionerCommand } from '../provision.ts';
 import { confined, hasUpdater } from '../update.ts';
-import { readState, resetState } from '../state.ts';
+import { readState, resetState, unlockState } from '../state.ts';
 import { admit, sweep, type Admitted } from './admission.ts';
 import { connect, type Connection } from './connection.ts';
 import { execProgram } from './exec.ts';
@@ -147,6 +147,17 @@ export function serveControl(system: System, daemon: Daemon, gid: number): void 
         return resetState(system, userName(admitted.uid), (result) => {
           if (!result.ok) return finish(failed(result.code, result.message, result.hint));
           finish({ type: 'done', message: 'the state partition is empty; rebooting' });
+          daemon.shutDown('reboot');
+        });
+      case 'state-unlock':
+        return unlockState(system, request, userName(admitted.uid), (result) => {
+          if (!result.ok) return finish(failed(result.code, result.message, result.hint));
+          if (!request.enrol)
+            return finish({
+              type: 'done',
+              message: 'it is open, in /run/slipway/state, until the machine starts again',
+            });
+          finish({ type: 'done', message: 'sealed to this machine as it is now; rebooting' });
           daemon.shutDown('reboot');
         });
       case 'start':

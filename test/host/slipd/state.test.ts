@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { describeState } from '../../../host/slip/commands/state.ts';
-import { readState, resetState, type ResetResult } from '../../../host/slipd/state.ts';
+import { readState, resetState, unlockState, type StateResult } from '../../../host/slipd/state.ts';
 import { createNodeSystem } from '../../../system/node.ts';
 import type { System } from '../../../system/system.ts';
 
@@ -34,24 +34,25 @@ function machine(files: Readonly<Record<string, string>>, exitCode = 0): System 
   };
 }
 
-function reset(system: System): ResetResult | undefined {
-  let result: ResetResult | undefined;
+function reset(system: System): StateResult | undefined {
+  let result: StateResult | undefined;
   resetState(system, 'admin', (told) => (result = told));
   return result;
 }
 
 test('a state partition in use', () => {
   expect(describeState(readState(machine(IN_USE)))).toBe(
-    'device   /dev/vda7, 67.1 MB\n/var     ext4 rw,nosuid,nodev\nproblem  none',
+    'device      /dev/vda7, 67.1 MB\nencryption  none\n/var        ext4 rw,nosuid,nodev\nproblem     none',
   );
 });
 
 test('one that could not be mounted: why, what e2fsck said, what can be done', () => {
-  expect(describeState(readState(machine(DAMAGED)))).toBe(`device   /dev/vda7, 67.1 MB
-/var     tmpfs rw,size=25%
-problem  the state partition /dev/vda7 is damaged (e2fsck: 8)
-e2fsck   e2fsck: Bad magic number in super-block
-         /dev/vda7: UNEXPECTED INCONSISTENCY
+  expect(describeState(readState(machine(DAMAGED)))).toBe(`device      /dev/vda7, 67.1 MB
+encryption  none
+/var        tmpfs rw,size=25%
+problem     the state partition /dev/vda7 is damaged (e2fsck: 8)
+e2fsck      e2fsck: Bad magic number in super-block
+            /dev/vda7: UNEXPECTED INCONSISTENCY
 
 This boot keeps nothing. To give up what is on /dev/vda7: slip state reset --erase yes-erase-all-data`);
 });
@@ -80,4 +81,52 @@ test('a medium that takes no writes', () => {
     code: 'state.not-written',
     message: "/dev/vda7 could not be written: dd: error writing '/dev/vda7': I/O error",
   });
+});
+
+const RECOVERY_KEY = Array.from({ length: 8 }, () => 'cbdefghi').join('-');
+const LOCKED = {
+  ...DAMAGED,
+  [`${BOOT}/state-problem`]: 'the TPM does not open the state partition /dev/vda7\n',
+  [`${BOOT}/state-encryption`]: 'locked\n',
+};
+
+function unlock(system: System, enrol: boolean): StateResult | undefined {
+  let result: StateResult | undefined;
+  unlockState(system, { recoveryKey: RECOVERY_KEY, enrol }, 'admin', (told) => (result = told));
+  return result;
+}
+
+test('a state partition that the TPM did not open: what opens it', () => {
+  expect(describeState(readState(machine(LOCKED)))).toMatch(
+    /^encryption {2}LUKS2, not opened\n(.*\n)+.*slip state unlock; .*slip state unlock --enrol\. .*slip state reset/m,
+  );
+  const opened = { ...IN_USE, [`${BOOT}/state-encryption`]: 'tpm2\n' };
+  expect(describeState(readState(machine(opened)))).toContain('encryption  LUKS2, opened by the TPM\n');
+});
+
+test('the recovery key goes to the program through a pipe, never in an argument', () => {
+  const system = machine(LOCKED);
+  const written: string[] = [];
+  const watched: System & { started: string[] } = {
+    ...system,
+    write: (fd, bytes) => {
+      written.push(system.decode(bytes));
+      return system.write(fd, bytes);
+    },
+  };
+  expect(unlock(watched, true)).toEqual({ ok: true });
+  expect(written).toEqual([`${RECOVERY_KEY}\n`]);
+  expect(watched.started).toEqual([expect.stringMatching(/boot\/state-unlock "\$0" .* enrol$/)]);
+  expect(watched.started.join()).not.toContain(RECOVERY_KEY);
+});
+
+test('a key that does not fit; a state partition that waits for none', () => {
+  const log = { [`${BOOT}/state-unlock.log`]: 'No key available.\nthat is not the recovery key\n' };
+  expect(unlock(machine({ ...LOCKED, ...log }, 1), false)).toMatchObject({
+    ok: false,
+    code: 'state.not-opened',
+    message: 'that is not the recovery key',
+  });
+  for (const files of [IN_USE, DAMAGED])
+    expect(unlock(machine(files), false)).toMatchObject({ ok: false, code: 'state.not-locked' });
 });
