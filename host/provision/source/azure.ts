@@ -3,6 +3,7 @@ import { SlipwayError } from '../../../spec/error.ts';
 import type { System } from '../../../system/system.ts';
 import { decodeBase64 } from '../../../spec/base64.ts';
 import type { Found, Json } from './found.ts';
+import { furtherAddresses, type CloudCard } from './further-addresses.ts';
 import { refused, type HttpClient } from './http/client.ts';
 import { present } from './files.ts';
 import { eachMedium } from './medium/devices.ts';
@@ -54,11 +55,15 @@ export async function fetchAzure(system: System, http: HttpClient): Promise<Foun
     instanceType: textOf(compute['vmSize']),
   });
   const publicKeys = publicKeysOf(keyData(compute['publicKeys']));
+  const network = furtherAddresses(cardsOf(raw['network']));
   return {
     source: 'azure',
     origin: 'http://169.254.169.254/',
     instanceId: instanceId.toLowerCase(),
-    ...present({ userData }),
+    ...present({
+      userData,
+      networkConfig: network === undefined ? undefined : system.encode(network),
+    }),
     rawMetaData: document,
     metaData: metaDataOf({
       facts,
@@ -83,6 +88,31 @@ async function instanceDocument(http: HttpClient): Promise<Uint8Array> {
     if (status !== 400) break;
   }
   throw refused(BASE, status);
+}
+
+/** `{interface: [{macAddress: '000D3A...', ipv4: {ipAddress: [{privateIpAddress}], subnet: [{address, prefix}]}}]}` */
+function cardsOf(network: Json | undefined): readonly CloudCard[] {
+  const list = (value: Json | undefined): readonly JsonMap[] =>
+    Array.isArray(value) ? (value as readonly Json[]).filter(isMap) : [];
+  const part = (card: JsonMap, name: string): JsonMap => {
+    const found = card[name];
+    return isMap(found) ? found : {};
+  };
+  return list(isMap(network) ? network['interface'] : undefined).flatMap((card): readonly CloudCard[] => {
+    const digits = /^[0-9a-f]{12}$/.exec((textOf(card['macAddress']) ?? '').toLowerCase())?.[0];
+    if (digits === undefined) return [];
+    const [prefix] = list(part(card, 'ipv4')['subnet']).flatMap((subnet) => textOf(subnet['prefix']) ?? []);
+    const [, ...others] = list(part(card, 'ipv4')['ipAddress']).flatMap(
+      (address) => textOf(address['privateIpAddress']) ?? [],
+    );
+    return [
+      {
+        mac: (digits.match(/../g) ?? []).join(':'),
+        further: prefix === undefined ? [] : others.map((address) => `${address}/${prefix}`),
+        dhcp6: list(part(card, 'ipv6')['ipAddress']).length > 0,
+      },
+    ];
+  });
 }
 
 /** Keys that people paste may hold line ends. */

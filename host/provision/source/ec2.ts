@@ -2,6 +2,7 @@
 import { SlipwayError } from '../../../spec/error.ts';
 import type { System } from '../../../system/system.ts';
 import type { Found } from './found.ts';
+import { furtherAddresses, type CloudCard } from './further-addresses.ts';
 import type { HttpAnswer } from './http/answer.ts';
 import { refused, type HttpClient } from './http/client.ts';
 import { firstToAnswer } from './http/race.ts';
@@ -14,6 +15,8 @@ const TOKEN_TTL_HEADER = 'X-aws-ec2-metadata-token-ttl-seconds';
 const TOKEN_HEADER = 'X-aws-ec2-metadata-token';
 const TOKEN_TTL_SECONDS = 21_600;
 const MOST_KEYS = 50;
+/** As many as the largest instances have. */
+const MOST_CARDS = 16;
 
 export async function fetchEc2(system: System, http: HttpClient): Promise<Found> {
   const { base, answer } = await firstToAnswer(http, BASES, (one) => tokenRequest(one));
@@ -39,6 +42,7 @@ export async function fetchEc2(system: System, http: HttpClient): Promise<Found>
   for (const index of indices)
     keys.push((await text(`/latest/meta-data/public-keys/${index}/openssh-key`)) ?? '');
   const launchIndex = await text('/latest/meta-data/ami-launch-index');
+  const network = furtherAddresses(await cardsOf(text));
   const userData = await get('/latest/user-data');
   const facts = platformFacts('aws', {
     region: textOf(identity['region']),
@@ -56,12 +60,35 @@ export async function fetchEc2(system: System, http: HttpClient): Promise<Found>
     source: 'ec2',
     origin: `${base}/`,
     instanceId,
-    ...present({ userData }),
+    ...present({
+      userData,
+      networkConfig: network === undefined ? undefined : system.encode(network),
+    }),
     rawMetaData: document,
     metaData: metaDataOf({ facts, instanceId, localHostname, publicKeys, raw }),
     platformFacts: facts,
     notes: [],
   };
+}
+
+/** In the order of the instance. Only of a card with several addresses more is asked. */
+async function cardsOf(text: (path: string) => Promise<string | undefined>): Promise<readonly CloudCard[]> {
+  const base = '/latest/meta-data/network/interfaces/macs/';
+  const macs = ((await text(base)) ?? '')
+    .split('\n')
+    .map((line) => line.trim().replace(/\/$/, '').toLowerCase())
+    .filter((mac) => /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac))
+    .slice(0, MOST_CARDS);
+  const cards: (CloudCard & { readonly number: number })[] = [];
+  for (const mac of macs) {
+    const of = async (name: string): Promise<string> => (await text(`${base}${mac}/${name}`)) ?? '';
+    const [, ...others] = (await of('local-ipv4s')).split('\n').filter((line) => line !== '');
+    const prefix = others.length === 0 ? '' : /\/(\d+)$/.exec(await of('subnet-ipv4-cidr-block'))?.[1];
+    const further = prefix === undefined ? [] : others.map((address) => `${address.trim()}/${prefix}`);
+    const number = macs.length === 1 ? 0 : Number(await of('device-number'));
+    cards.push({ mac, further, dhcp6: (await of('ipv6s')) !== '', number });
+  }
+  return cards.sort((a, b) => a.number - b.number);
 }
 
 function tokenRequest(base: string): Parameters<HttpClient['once']>[0] {

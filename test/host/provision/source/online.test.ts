@@ -125,10 +125,34 @@ describe.skipIf(!canMakeNetworks())('in a network of its own', () => {
       expect(paths()).toHaveLength(4);
     });
 
+    test('EC2 with more addresses than DHCP gives: those are configured, DHCP stays', async () => {
+      const { result } = await find(kind, { platform: 'ec2', scenario: 'ec2 with two cards' });
+      const first = { 'route-metric': 100 };
+      expect(JSON.parse(String(result['networkConfig']))).toEqual({
+        version: 2,
+        ethernets: {
+          card0: {
+            match: { macaddress: '06:00:00:00:00:01' },
+            dhcp4: true,
+            'dhcp4-overrides': first,
+            dhcp6: true,
+            'dhcp6-overrides': first,
+            addresses: ['10.0.0.6/20'],
+          },
+          card1: {
+            match: { macaddress: '06:00:00:00:00:02' },
+            dhcp4: true,
+            'dhcp4-overrides': { 'route-metric': 200 },
+          },
+        },
+      });
+    });
+
     test('EC2 without user-data has none', async () => {
       const { result } = await find(kind, { platform: 'ec2', scenario: 'ec2 without user-data' });
       expect(result).toMatchObject({ source: 'ec2', instanceId: 'i-0123456789abcdef0' });
       expect(result).not.toHaveProperty('userData');
+      expect(result).not.toHaveProperty('networkConfig');
     });
 
     // Each platform's with each trouble (all but EC2's in the full run), by one program or the other: who asks and how it is read are told apart above.
@@ -247,6 +271,12 @@ describe.skipIf(!canMakeNetworks())('in a network of its own', () => {
         userData: USER_DATA,
         metaData: { localHostname: 'examplevm', publicKeys: [KEY] },
         platformFacts: { region: 'westeurope', availabilityZone: '1' },
+      });
+      expect(JSON.parse(String(result['networkConfig']))).toMatchObject({
+        version: 2,
+        ethernets: {
+          card0: { match: { macaddress: '00:0d:3a:ff:fe:01' }, dhcp4: true, addresses: ['10.1.0.9/24'] },
+        },
       });
     });
 

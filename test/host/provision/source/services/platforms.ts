@@ -11,10 +11,12 @@ export interface Ec2Options {
   readonly tokenUses?: number;
   /** `null`: none was given. */
   readonly userData?: string | null;
+  /** Two cards, the second named first; the first has two addresses. */
+  readonly cards?: boolean;
 }
 
 /** docs.aws.amazon.com: "Use the Instance Metadata Service to access instance metadata". Version 1 is off. */
-export function ec2({ tokenUses = Infinity, userData = USER_DATA }: Ec2Options = {}): Service {
+export function ec2({ tokenUses = Infinity, userData = USER_DATA, cards = false }: Ec2Options = {}): Service {
   let tokens = 0;
   let uses = 0;
   const paths: Readonly<Record<string, string | undefined>> = {
@@ -31,6 +33,7 @@ export function ec2({ tokenUses = Infinity, userData = USER_DATA }: Ec2Options =
     '/latest/meta-data/public-keys/0/openssh-key': `${KEY}\n`,
     '/latest/meta-data/public-keys/1/openssh-key': `${OTHER_KEY}\n`,
     '/latest/user-data': userData ?? undefined,
+    ...(cards ? EC2_CARDS : {}),
   };
   return ({ method, path, headers }) => {
     if (path === '/latest/api/token') {
@@ -47,6 +50,17 @@ export function ec2({ tokenUses = Infinity, userData = USER_DATA }: Ec2Options =
     return found === undefined ? NOT_FOUND : text(found);
   };
 }
+
+const MACS = '/latest/meta-data/network/interfaces/macs/';
+const EC2_CARDS: Readonly<Record<string, string>> = {
+  [MACS]: '06:00:00:00:00:02/\n06:00:00:00:00:01/',
+  [`${MACS}06:00:00:00:00:01/device-number`]: '0',
+  [`${MACS}06:00:00:00:00:01/local-ipv4s`]: '10.0.0.5\n10.0.0.6',
+  [`${MACS}06:00:00:00:00:01/subnet-ipv4-cidr-block`]: '10.0.0.0/20',
+  [`${MACS}06:00:00:00:00:01/ipv6s`]: '2001:db8::5',
+  [`${MACS}06:00:00:00:00:02/device-number`]: '1',
+  [`${MACS}06:00:00:00:00:02/local-ipv4s`]: '10.0.16.5',
+};
 
 /** cloud.google.com/compute/docs/metadata: both sides say the flavour; numbers of 19 digits. */
 export function gce(attributes: Readonly<Record<string, string>> = {}, flavor = 'Google'): Service {
@@ -112,7 +126,21 @@ export function azure(versions: readonly string[] = ['2021-08-01'], userData = U
         userData: base64(userData),
         customData: '',
       },
-      network: { interface: [] },
+      network: {
+        interface: [
+          {
+            ipv4: {
+              ipAddress: [
+                { privateIpAddress: '10.1.0.4', publicIpAddress: '20.0.0.1' },
+                { privateIpAddress: '10.1.0.9', publicIpAddress: '' },
+              ],
+              subnet: [{ address: '10.1.0.0', prefix: '24' }],
+            },
+            ipv6: { ipAddress: [] },
+            macAddress: '000D3AFFFE01',
+          },
+        ],
+      },
     });
   };
 }

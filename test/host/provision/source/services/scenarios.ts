@@ -36,6 +36,7 @@ function troubled(): Readonly<Record<string, () => Service>> {
 
 export const SCENARIOS: Readonly<Record<string, () => Service>> = {
   ec2: () => ec2(),
+  'ec2 with two cards': () => ec2({ cards: true }),
   'ec2 without user-data': () => ec2({ userData: null }),
   'ec2 with tokens that end soon': () => ec2({ tokenUses: 2 }),
   'ec2 that is switched off': () => () => ({ status: 403 }),
