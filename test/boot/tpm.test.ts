@@ -105,7 +105,7 @@ async function life(source: DiskSource, disk: string): Promise<void> {
           `systemd-cryptsetup attach again ${device} - ` +
           'tpm2-device=/dev/tpmrm0,tpm2-signature=/run/slipway/boot/pcr-signature.json,headless=true',
       ),
-    ).rejects.toThrow(/Couldn't find signature for this PCR bank, PCR index and public key/);
+    ).rejects.toThrow(/Failed to unseal secret using TPM2/);
     // The file system grew to the end of the partition.
     await until(async () => {
       const [, blocks = '0'] =

@@ -57,3 +57,11 @@ test.each([
 ] as const)('a disk on %s', (bus, device) => {
   expect(text({ disks: [{ path: '/d', format: 'raw', bus, sectorSize: 4096 }] })).toContain(device);
 });
+
+test('a TPM is where the architecture has one, and nowhere without one', () => {
+  expect(text()).not.toContain('tpm');
+  expect(text({ tpm: '/s/tpm' })).toContain(
+    '-chardev socket,id=tpm,path=/s/tpm -tpmdev emulator,id=tpm0,chardev=tpm -device tpm-crb,tpmdev=tpm0',
+  );
+  expect(text({ tpm: '/s/tpm', architecture: 'arm64' })).toContain('-device tpm-tis-device,tpmdev=tpm0');
+});

@@ -291,6 +291,17 @@ const FILE_CASES: readonly Case[] = [
     faults: ["3:10 'kernl' is no key of 'lab'"],
   },
   {
+    title: 'a debug image whose state a TPM would have to open',
+    yaml: 'name: a\nstate:\n  encrypt: tpm2\n',
+    profiles: ['debug'],
+    faults: ['3:12 a debug image has no signature that a TPM would accept'],
+  },
+  {
+    title: 'an encryption that nobody knows',
+    yaml: 'name: a\nstate: { encrypt: luks }\n',
+    faults: ["2:19 expected one of 'none', 'tpm2', found the text 'luks'"],
+  },
+  {
     title: 'a profile may not change what an image is',
     yaml: 'name: a\nprofiles:\n  lab:\n    name: b\n',
     faults: ["4:5 'name' is no key of 'lab'"],

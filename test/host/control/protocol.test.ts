@@ -7,6 +7,7 @@ const requests: readonly Request[] = [
   { kind: 'status' },
   { kind: 'state' },
   { kind: 'state-reset', erase: 'yes-erase-all-data' },
+  { kind: 'state-unlock', recoveryKey: Array.from({ length: 8 }, () => 'cbdefghi').join('-'), enrol: true },
   { kind: 'restart', service: 'web' },
   { kind: 'poweroff' },
   {
@@ -31,6 +32,14 @@ test.each([
   ['no object', '[]'],
   ['a reset of state without its words', '{"kind":"state-reset"}'],
   ['a reset of state with a mere yes', '{"kind":"state-reset","erase":true}'],
+  ['a recovery key that is none', '{"kind":"state-unlock","recoveryKey":"$(reboot)","enrol":false}'],
+  [
+    'a recovery key of two lines',
+    JSON.stringify({
+      ...{ kind: 'state-unlock', enrol: false },
+      recoveryKey: `${Array.from({ length: 8 }, () => 'cbdefghi').join('-')}\n`,
+    }),
+  ],
   ['another kind', '{"kind":"format-disk"}'],
   ['a path for a service', '{"kind":"stop","service":"../x"}'],
   ['an option for a service', '{"kind":"stop","service":"--all"}'],
