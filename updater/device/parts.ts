@@ -32,6 +32,7 @@ export interface Parts {
   readonly scrubUkis: typeof boot.scrubUkis;
   readonly mendSuperblock: typeof boot.mendSuperblock;
   readonly guardBoot: typeof boot.guardBoot;
+  readonly finishUpdate: typeof boot.finishUpdate;
   readonly planDownload: typeof planDownload;
   readonly applyRoot: typeof applyRoot;
   readonly applyUki: typeof applyUki;
@@ -63,6 +64,7 @@ export const MACHINE_PARTS: Parts = {
   scrubUkis: boot.scrubUkis,
   mendSuperblock: boot.mendSuperblock,
   guardBoot: boot.guardBoot,
+  finishUpdate: boot.finishUpdate,
   planDownload,
   applyRoot,
   applyUki,

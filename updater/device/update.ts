@@ -7,6 +7,7 @@ import { applyCommand } from './commands/apply.ts';
 import { checkCommand } from './commands/check.ts';
 import { configCommand } from './commands/config.ts';
 import { explainCommand } from './commands/explain.ts';
+import { finishCommand } from './commands/finish.ts';
 import { followCommand } from './commands/follow.ts';
 import { gateCommand } from './commands/gate.ts';
 import { historyCommand } from './commands/history.ts';
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   applyCommand,
   statusCommand,
   rollbackCommand,
+  finishCommand,
   scrubCommand,
   holdCommand,
   unholdCommand,

@@ -7,7 +7,7 @@ export const updateCommand: Command = {
   synopsis: 'COMMAND [OPTIONS] ...',
   summary: 'looks for newer versions, installs them, goes back: see slip update help',
   details:
-    'Commands: check, apply, status, rollback, hold, unhold, history, explain, config. Each takes --json, and --help.',
+    'Commands: check, apply, status, rollback, finish, scrub, hold, unhold, history, explain, config. Each takes --json, and --help.',
   flags: [],
   json: false,
   words: [1, Infinity],

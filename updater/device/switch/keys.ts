@@ -47,7 +47,7 @@ export async function updateKeys(
   if (await holds(disk, place, added)) return { state: 'done' };
   if (isSealed)
     return waiting(
-      `the state partition is encrypted by the TPM, which would not open it any more once ${variable} is another`,
+      `the TPM would not open the state partition any more: with its recovery key at hand, slip update finish --recovery-key-at-hand`,
     );
   if (variable === 'dbx')
     for (const { path, certificates } of await bootFiles()) {

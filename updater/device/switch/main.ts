@@ -27,7 +27,7 @@ async function main(system: System): Promise<number> {
   switch (command) {
     case 'boot':
       await reconcile(system);
-      for (const note of await finishUpdate(system)) system.log(note);
+      for (const { what, why } of await finishUpdate(system)) system.log(`${what}: ${why}`);
       await guardBoot(system);
       return 0;
     case 'confirm':

@@ -65,18 +65,25 @@ export interface FollowUp {
   readonly why: string;
 }
 
+/**
+ * Whether keys of the firmware are changed where the TPM would not open the state partition any more: `recovery-key-at-hand` is what an operator says who
+ * will open it after the next start (docs/encryption.md).
+ */
+export type SealedState = 'leave' | 'recovery-key-at-hand';
+
 /** Does what can be done now; returns what is left, and why. */
 export async function performPending(
   system: System,
   disk: BootDisk,
   running: RunningVersion,
+  sealed: SealedState = 'leave',
 ): Promise<readonly FollowUp[]> {
   const { pending } = await loadRecord(disk);
   if (running.trial || pending.length === 0) return [];
   const left: FollowUp[] = [];
   const done: PendingAction[] = [];
   for (const action of pending) {
-    const followUp = await perform(system, disk, running, action).catch((error: unknown) =>
+    const followUp = await perform(system, disk, running, action, sealed).catch((error: unknown) =>
       waiting(action, error instanceof SlipwayError ? error.message : String(error)),
     );
     if (followUp === undefined) done.push(action);
@@ -99,6 +106,7 @@ async function perform(
   disk: BootDisk,
   running: RunningVersion,
   action: PendingAction,
+  sealed: SealedState,
 ): Promise<FollowUp | undefined> {
   const bytes = (): Uint8Array | undefined => readPendingFile(system, action.sha256);
   const trusted = await trustedSigners(disk);
@@ -112,7 +120,7 @@ async function perform(
   if (trusted === undefined) return refused(action, 'Secure Boot is off');
   const update = await updateKeys(disk, action.variable, auth, {
     bootFiles: () => bootFiles(system, disk, running.architecture),
-    isSealed: isStateEncrypted(system),
+    isSealed: sealed === 'leave' && isStateEncrypted(system),
   });
   return update.state === 'done' ? undefined : { what: describe(action), ...update };
 }

@@ -23,7 +23,7 @@ import { bootFact, readRunning, slotDevices, type SlotDevices } from './machine-
 import { networkFacts } from './network.ts';
 import { nextPhase as nextPhaseOn, type Phase } from './next-phase.ts';
 import { writeFollowUps } from './follow-ups.ts';
-import { performPending } from './pending.ts';
+import { performPending, type FollowUp, type SealedState } from './pending.ts';
 import { keepLoaders } from './pending-loader.ts';
 import { prepareSlot as prepareSlotOn } from './prepare.ts';
 import { reconcile as reconcileOn } from './reconcile.ts';
@@ -162,12 +162,12 @@ export async function reconcile(system: System): Promise<UpdateRecord> {
   return record;
 }
 
-/** What follows a commit: the boot loader, keys. Leaves what is left to be done for `slip update status`, and returns it as texts. */
-export async function finishUpdate(system: System): Promise<readonly string[]> {
+/** What follows a commit: the boot loader, keys. Returns what is left to be done, and leaves it for `slip update status`. */
+export async function finishUpdate(system: System, sealed?: SealedState): Promise<readonly FollowUp[]> {
   const disk = createMachineDisk(system);
   const running = readRunning(system);
   if (running.trial) return [];
-  const left = await performPending(system, disk, running);
+  const left = await performPending(system, disk, running, sealed);
   writeFollowUps(system, left);
   const repaired = await keepLoaders(system, disk, running).catch((error: unknown) => {
     if (error instanceof SlipwayError) return undefined;
@@ -177,7 +177,7 @@ export async function finishUpdate(system: System): Promise<readonly string[]> {
     const memory = readScrubMemory(system) ?? NO_SCRUB;
     await writeScrubMemory(system, { ...memory, repairs: [...memory.repairs, repaired] });
   }
-  return left.map(({ what, why }) => `${what}: ${why}`);
+  return left;
 }
 
 /** `fallback-from` comes from a script that starts late, on purpose (docs/boot.md): the variable behind it is gone when it has run. */

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { signatureList } from '../../../../builder/keys/esl.ts';
 import type { System } from '../../../../system/system.ts';
 import { VENDORS } from '../../../../updater/device/switch/boot-disk.ts';
 import { performPending, type FollowUp } from '../../../../updater/device/switch/pending.ts';
@@ -136,4 +137,44 @@ test('in the first boot of a disk, whose name in the firmware is about to change
   text('LoaderDevicePartUUID', `${GUID.slice(0, 14)}8${GUID.slice(15)}`);
   expect(await perform()).toMatchObject([{ state: 'waiting' }, { state: 'refused' }]);
   expect(content(SYSTEMD)).toBe('loader 262');
+});
+
+describe('where the TPM opens the state partition by the keys of the firmware', () => {
+  const leaf = Buffer.from('a leaf that signed nothing here');
+  const header = Buffer.alloc(16 + 24 + 100);
+  header.writeUInt32LE(24 + 100, 16);
+  const owner = '5c1b7c3e-7d0b-4a35-8b0f-2f5d6a1e0c57';
+  const bytes = Buffer.concat([header, signatureList(owner, [{ type: 'x509', certificate: leaf }])]);
+  const CA: PendingAction = { kind: 'variable', variable: 'db', sha256: sha256(bytes) };
+
+  beforeEach(async () => {
+    secureBoot();
+    await changeRecord(disk, (record) => ({ ...record, pending: [CA] }));
+    rooted.give(`${AFTER}/${CA.sha256}`, '');
+    writeFileSync(rooted.place(`${AFTER}/${CA.sha256}`), bytes);
+    disk.writeVariable = ({ name, vendor }, content) => {
+      disk.variables.set(`${name}-${vendor}`, content.subarray(header.length));
+      return Promise.resolve();
+    };
+  });
+  const mounted = (device: string): void => {
+    const before = system;
+    const text = `/dev/dm-0 / erofs ro 0 0\n${device} /var ext4 rw 0 0\n`;
+    system = { ...before, readText: (path) => (path === '/proc/mounts' ? text : before.readText(path)) };
+  };
+
+  test('they stay as they are, until somebody says who has its recovery key', async () => {
+    mounted('/dev/dm-1');
+    const [followUp] = await perform();
+    expect(followUp).toMatchObject({ what: "Secure Boot's db", state: 'waiting' });
+    expect(followUp?.why).toContain('slip update finish --recovery-key-at-hand');
+    expect(disk.variables.has(`db-${VENDORS.signatures}`)).toBe(false);
+    expect(await performPending(system, disk, RUNNING, 'recovery-key-at-hand')).toEqual([]);
+    expect(disk.variables.has(`db-${VENDORS.signatures}`)).toBe(true);
+  });
+
+  test('a plain one asks for nothing', async () => {
+    mounted('/dev/vda7');
+    expect(await perform()).toEqual([]);
+  });
 });
