@@ -127,6 +127,35 @@ test('failure 9: how many versions there are changes nothing in how many files a
   expect(many.filter((name) => name.includes('release_'))).toHaveLength(1);
 });
 
+test('wrong software: what a mirror gives under the name of a release, or a release says of another, is not installed', async () => {
+  await publish(machine, '1.1.0');
+  const { files } = machine.repository;
+  const name = [...files.keys()].find((key) => key.includes('release_minimal_1.1.0')) ?? '';
+  const honest = files.get(name) ?? new Uint8Array();
+  await publish(machine, '1.0.1');
+  const other = [...files.keys()].find((key) => key.includes('release_minimal_1.0.1')) ?? '';
+  // The mirror's: the manifest of another version, and the right one with another number in it.
+  for (const bytes of [files.get(other), Buffer.from(Buffer.from(honest).toString().replace('256', '255'))]) {
+    files.set(name, bytes ?? new Uint8Array());
+    expect((await machine.update('apply')).stderr).toContain('the manifest of 1.1.0 is not what was signed');
+  }
+  expect([machine.called, machine.disk.names()]).toEqual([[], ['minimal_1.0.0.efi']]);
+  files.set(name, honest);
+  expect((await machine.update('apply', '--json')).json()).toMatchObject({ version: '1.1.0' });
+});
+
+test.each([
+  ['another image', { image: 'maximal' }],
+  ['another architecture', { architecture: 'arm64' as const }],
+  ['another version', { version: '1.0.5' }],
+])('wrong software: a signed manifest of %s is not installed', async (_, manifest) => {
+  await publish(machine, '1.1.0', { manifest });
+  expect((await machine.update('apply')).code).toBe(1);
+  expect([machine.called, machine.disk.names()]).toEqual([[], ['minimal_1.0.0.efi']]);
+  await publish(machine, '1.2.0');
+  expect((await machine.update('apply', '--json')).json()).toMatchObject({ version: '1.2.0' });
+});
+
 test('two at once: the second is refused, at once and with a reason', async () => {
   await publish(machine, '1.1.0');
   let second: Awaited<ReturnType<TestMachine['update']>> | undefined;

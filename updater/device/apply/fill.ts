@@ -159,6 +159,6 @@ function resumed({ resume }: RootOptions, payload: string, { operations }: Paylo
 function allow({ mayFetch }: RootOptions, kind: DownloadKind | 'repair', bytes: number): void {
   if (mayFetch?.(kind, bytes) === false)
     throw new SlipwayError('update.not-allowed', `it would take another ${bytes} bytes (${kind})`, {
-      hint: 'slip update apply --full, or wait for a link that is not metered',
+      hint: 'slip update apply --yes-full, or wait for a link that is not metered',
     });
 }

@@ -1,6 +1,6 @@
 /** The client under test, in this process or as a program, and what its directories say. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ export interface Conformance {
   /** Names and versions of all that it trusts. */
   trusted(): readonly (readonly [string, number])[];
   stored(role: string): Buffer | undefined;
-  /** Contents of what it downloaded. */
+  /** Contents of what it downloaded, in order of modification. */
   downloads(): readonly string[];
   close(): Promise<void>;
 }
@@ -70,7 +70,11 @@ export async function startConformance(scratch: string, program?: readonly strin
         .map((name) => name.slice(0, -'.json'.length))
         .map((role) => [role, versionOf(stored(role)) ?? 0] as const),
     stored,
-    downloads: () => readdirSync(targetDir).map((name) => readFileSync(join(targetDir, name), 'utf8')),
+    downloads: () =>
+      readdirSync(targetDir)
+        .map((name) => join(targetDir, name))
+        .sort((a, b) => Number(statSync(a, { bigint: true }).mtimeNs - statSync(b, { bigint: true }).mtimeNs))
+        .map((path) => readFileSync(path, 'utf8')),
     close: () => server?.close() ?? Promise.resolve(),
   };
   return test;

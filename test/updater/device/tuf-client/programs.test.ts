@@ -11,7 +11,7 @@ import { SCENARIOS, type Scenario } from './scenarios.ts';
 
 const scratch = scratchDirectory();
 const CHOSEN =
-  /^(basic|metadata bytes|invalid initial|a client that|new targets hash|without consistent|keys of type|root expired|targets rollback, with hashes|timestamp fast|downloads|the repository substitutes|unusual role name \.\.|delegations: (cycle|terminating ends)|target search: releases.y|delegated authority|root rotation: (3 of 5, all|not 3 of the old)|rotation of snapshot: 3 of 5$)/;
+  /^(basic|metadata bytes|invalid initial|a client that|new targets hash|without consistent|keys of type|root expired|targets rollback, with hashes|timestamp fast|downloads|the repository substitutes|unusual role name \.\.|delegations: (cycle|terminating ends)|target search: releases.y|delegated authority|a changed target|digests of the kind|a timestamp with (a spec|no expiry)|root rotation: (3 of 5, all|not 3 of the old)|rotation of snapshot: 3 of 5$)/;
 const PROGRAM = 'dist/tuf-client.mjs';
 
 beforeAll(() => {

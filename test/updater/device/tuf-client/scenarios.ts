@@ -3,6 +3,7 @@ import { basic } from './scenarios/refresh.ts';
 import { keys } from './scenarios/keys.ts';
 import { expiry } from './scenarios/expiry.ts';
 import { rollback } from './scenarios/rollback.ts';
+import { documents } from './scenarios/documents.ts';
 import { downloads } from './scenarios/downloads.ts';
 import { graphs, searches, authority } from './scenarios/delegations.ts';
 import { rotations, otherRotations } from './scenarios/rotation.ts';
@@ -16,6 +17,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...expiry,
   ...rollback,
   ...downloads,
+  ...documents,
   ...graphs,
   ...searches,
   authority,

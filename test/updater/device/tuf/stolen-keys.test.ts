@@ -94,6 +94,22 @@ describe('a stolen rollout key', () => {
     }
   });
 
+  test('cannot fast-forward its channel for good: with the snapshot key rotated, low numbers count again', async () => {
+    const version = Number.MAX_SAFE_INTEGER - 1;
+    await serveRollout('stable', rolloutBody('stable', pause, { version, expires: LATER }));
+    expect((await machine.refresh()).rollout('stable')?.custom).toEqual({ slipway: pause });
+    // An honest publisher goes on with its own numbers: that is a rollback, until snapshot has another key.
+    repository.versions = { ...repository.versions, 'rollout-stable': 20 };
+    repository.channels = { ...repository.channels, stable: await makeRole() };
+    await repository.publish();
+    await expect(machine.refresh()).rejects.toMatchObject({ code: 'metadata.rollback' });
+    await repository.rotateRoot({ snapshot: await makeRole(), timestamp: await makeRole() });
+    await repository.publish();
+    expect((await machine.refresh()).rollout('stable')?.custom).toEqual({
+      slipway: { format: '1.0', releases: {} },
+    });
+  });
+
   test('a channel whose key was rotated no longer hears the old one', async () => {
     const stolen = repository.channels['stable'];
     repository.channels = { ...repository.channels, stable: await makeRole() };
