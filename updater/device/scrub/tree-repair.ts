@@ -56,12 +56,33 @@ async function digestsFrom(
   return hashEach(work.hasher, made);
 }
 
-/** One guess for each child: all there are, while they are as many as one program hashes. */
+/** One guess for each child, those first that differ least from what was found: as many as one program hashes. */
 function combinations(guesses: readonly (readonly Uint8Array[])[]): readonly (Uint8Array | undefined)[][] {
-  let all: (Uint8Array | undefined)[][] = [guesses.map(([guess]) => guess)];
-  guesses.forEach((each, child) => {
-    if (each.length < 2 || all.length * each.length > BATCH) return;
-    all = each.flatMap((guess) => all.map((one) => one.with(child, guess)));
-  });
+  const found = guesses.map(([guess]) => guess);
+  const others = guesses.flatMap((each, child) => each.slice(1).map((guess) => ({ child, guess })));
+  const all: (Uint8Array | undefined)[][] = [];
+  for (let changes = 0; changes <= others.length; changes += 1)
+    for (const chosen of choose(others, changes, 0)) {
+      if (all.length === BATCH) return all;
+      all.push(chosen.reduce((one, { child, guess }) => one.with(child, guess), found));
+    }
   return all;
+}
+
+interface Guess {
+  readonly child: number;
+  readonly guess: Uint8Array;
+}
+
+/** So many of them, each of another child. */
+function* choose(others: readonly Guess[], count: number, from: number): Generator<readonly Guess[]> {
+  if (count === 0) {
+    yield [];
+    return;
+  }
+  for (let index = from; index <= others.length - count; index += 1) {
+    const one = others[index]!;
+    for (const rest of choose(others, count - 1, index + 1))
+      if (rest.every(({ child }) => child !== one.child)) yield [one, ...rest];
+  }
 }

@@ -14,12 +14,20 @@ export interface MachineRun {
 }
 
 /** Bundles the engine into `directory`; the result starts it, inside a memory control group where one is given. */
-export async function bundleMachine(
+export function bundleMachine(
   directory: string,
 ): Promise<(job: MachineJob, cgroup?: MemoryGroup) => Promise<MachineRun>> {
+  return bundleProgram<MachineJob>(directory, new URL('machine-main.ts', import.meta.url));
+}
+
+/** Any program that takes the path of a job and prints an outcome. */
+export async function bundleProgram<Job>(
+  directory: string,
+  entry: URL,
+): Promise<(job: Job, cgroup?: MemoryGroup) => Promise<MachineRun>> {
   const program = join(directory, 'machine.js');
   await build({
-    entryPoints: [fileURLToPath(new URL('machine-main.ts', import.meta.url))],
+    entryPoints: [fileURLToPath(entry)],
     outfile: program,
     bundle: true,
     minify: true,

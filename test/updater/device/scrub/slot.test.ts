@@ -152,6 +152,16 @@ test('the top of the tree, one block below it, and data below another one: each 
   expect(isWhole(here)).toBe(true);
 });
 
+test('the top of the tree and one block below it, while data is rotten below all the others', async () => {
+  const here = place();
+  rot(here.slot.verityDevice, 1, 3);
+  // 128 blocks of data for each of eight; of the second, which is rotten itself, none.
+  rot(here.slot.dataDevice, 10, 20, 300, 310, 400, 520, 650, 780, 900, 999);
+  const found = await scrub(here, [otherSlot(here)]);
+  expect(found.rotten).toBe(12);
+  expect(readFileSync(here.slot.verityDevice).equals(readFileSync(release.new.verity))).toBe(true);
+});
+
 test('a tree of three levels, rotten on each of them at one place', async () => {
   const at = join(directory, 'deep');
   const [data, tree] = [join(at, 'data'), join(at, 'tree')];
