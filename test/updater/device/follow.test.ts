@@ -126,6 +126,26 @@ test('failure 37: the window is looked at again before the switch, and before th
   expect(machine.restarts).toBe(1);
 });
 
+test.each([
+  // Summer time is two hours ahead of UTC, winter time one.
+  ['in summer', '2026-07-05T00:30:00Z', '2026-07-05T02:30:00Z'],
+  ['in winter', '2026-12-06T01:30:00Z', '2026-12-06T03:30:00Z'],
+  // The night in which the hour from 2 to 3 does not exist: the window is from 3 to 4.
+  ['in the night that is an hour shorter', '2026-03-29T01:30:00Z', '2026-03-29T02:30:00Z'],
+])('a window by the clock of Berlin, %s', async (_, inside, behind) => {
+  const windows = parseWindows('sun 02:00-04:00 Europe/Berlin') ?? [];
+  for (const [time, restarts] of [
+    [behind, 0],
+    [inside, 1],
+  ] as const) {
+    const machine = await machineWith({ windows });
+    machine.clockMs = machine.repository.nowMs = at(time);
+    await publish(machine, '1.1.0');
+    await machine.update('follow');
+    expect(machine.restarts, time).toBe(restarts);
+  }
+});
+
 test('paused between download and switch: it waits', async () => {
   const machine = await machineWith();
   await publish(machine, '1.1.0');

@@ -189,6 +189,17 @@ describe.each(['curl', 'wget'] as const)('by %s', (kind) => {
   });
 });
 
+test('the bandwidth limit that is set is kept', async () => {
+  const { url, asked } = await serveHttp();
+  await config('url', url);
+  await config('bandwidth_limit', '4096');
+  const start = performance.now();
+  expect((await machine.update('check', '--json')).json()).toMatchObject({ available: '1.1.0' });
+  const bytes = asked.reduce((sum, path) => sum + (answer(path)?.length ?? 0), 0);
+  expect(bytes).toBeGreaterThan(4096);
+  expect(performance.now() - start).toBeGreaterThan(0.9 * (bytes / 4096) * 1000);
+});
+
 test('a proxy whose address has a path, or that speaks no HTTP, is refused when it is set', async () => {
   for (const proxy of ['http://proxy.example:3128/path', 'ftp://proxy.example', 'proxy.example:3128'])
     expect((await machine.update('config', 'proxy', proxy)).stderr).toContain('an address such as http://');
