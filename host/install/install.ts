@@ -3,7 +3,6 @@ import { parseDiskChoice, type DiskChoice } from '../../spec/disk-choice.ts';
 import { SlipwayError } from '../../spec/error.ts';
 import { MACHINE_PATHS } from '../../spec/machine.ts';
 import { takeLock } from '../../system/lock-file.ts';
-import { runProgram } from '../../system/program.ts';
 import type { System } from '../../system/system.ts';
 import { readFacts, type InstallDisk, type InstallFacts } from './facts.ts';
 import { chosenDisk, planInstall } from './plan.ts';
@@ -11,6 +10,8 @@ import { newTable } from './table.ts';
 import { dropLeftovers, writeInstallation } from './write.ts';
 
 const LOCK = `${MACHINE_PATHS.runtime}/install.lock`;
+/** Of a verity tree; the rest of its block is zeros. */
+const SUPERBLOCK_BYTES = 512;
 
 /** @returns the exit code. */
 export async function runInstall(
@@ -64,7 +65,7 @@ async function install(
   const { name, version } = facts.image;
   const unattended = words.includes('--unattended');
   const chosen = chosenDisk(facts, choice);
-  if (unattended && (await holdsThis(system, facts, chosen))) {
+  if (unattended && holdsThis(system, facts, chosen)) {
     // The medium is still in, and the machine starts from it again: it would install for ever.
     print(`slipway: /dev/${chosen.name} holds ${name} ${version} already: take the medium out`);
     return;
@@ -84,15 +85,19 @@ async function install(
 }
 
 /** The same root in its first slot: its verity superblock says so. Without a partition table, an earlier attempt did not come to its end. */
-async function holdsThis(
-  system: System,
-  { medium, architecture }: InstallFacts,
-  disk: InstallDisk,
-): Promise<boolean> {
+function holdsThis(system: System, { medium, architecture }: InstallFacts, disk: InstallDisk): boolean {
   if (medium === undefined || !disk.hasData) return false;
   const sectorBytes = disk.sectorBytes === 4096 ? 4096 : 512;
   const { partitions } = newTable(architecture, { ...disk, sectorBytes }, (count) => new Uint8Array(count));
   const at = partitions.find(({ name }) => name === 'verity-a')?.offsetBytes ?? 0;
-  const cmp = ['cmp', '-s', '-n', '4096', medium.verity, `/dev/${disk.name}`, '0', `${at}`];
-  return (await runProgram(system, ['/usr/bin/busybox', ...cmp])).code === 0;
+  const [own, found] = [superblock(system, medium.verity, 0), superblock(system, `/dev/${disk.name}`, at)];
+  return own !== undefined && found?.every((byte, place) => byte === own[place]) === true;
+}
+
+function superblock(system: System, device: string, offset: number): Uint8Array | undefined {
+  const fd = system.open(device, { access: 'read' });
+  if (fd < 0) return undefined;
+  const bytes = system.readAt(fd, offset, SUPERBLOCK_BYTES);
+  system.close(fd);
+  return bytes !== 'failed' && bytes.length === SUPERBLOCK_BYTES ? bytes : undefined;
 }

@@ -4,12 +4,14 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { exportImage } from '../../builder/export/export.ts';
 import { publicKeyText, sshKey } from '../../lab/ssh.ts';
+import { filledIn, readBlocks, theBlock } from '../docs/blocks.ts';
 import { buildTestImage, testKeys, WORK } from './image.ts';
 import { HEALTHY_LIMIT_MS, healthyMachine, ssh, sshAccess, withMachine } from './machine.ts';
 
 const DIRECTORY = join(WORK, 'install');
 const GIB = 1024 ** 3;
 const LIMIT_MS = 3 * HEALTHY_LIMIT_MS;
+const page = await readBlocks('docs/install.md');
 
 beforeAll(() => mkdir(DIRECTORY, { recursive: true }));
 afterAll(() => rm(DIRECTORY, { recursive: true, force: true }));
@@ -30,7 +32,12 @@ describe('installing', () => {
       const key = await publicKeyText(await sshKey(join(WORK, 'ssh')));
       const userData = await file(
         'user-data',
-        `#cloud-config\nhostname: installed-box\nssh_authorized_keys: ['${key}']\ninstall: {disk: smallest, then: stay}\n`,
+        filledIn(theBlock(page, 'Installing from the live medium', 'yaml'), {
+          'ssh-ed25519 AAAA... me': `'${key}'`,
+          // It is looked at before it ends.
+          'then: reboot': 'then: stay',
+          'install:': 'hostname: installed-box\ninstall:',
+        }),
       );
       await withMachine(
         {
@@ -52,6 +59,11 @@ describe('installing', () => {
           expect(refused).toMatch(/vdb.*holds data[^]*overwrite wipe[^]*ended with 1/);
           const again = await ssh(access, 'slip install --dry-run --overwrite wipe /dev/vdb');
           expect(again).toMatch(/all of it is lost/);
+          // As on the next start with the medium still in.
+          const installer = 'qjs -m /usr/lib/slipway/install.js --unattended reboot smallest';
+          expect(await ssh(access, `slip shell -T -- ${installer}`)).toMatch(
+            /\/dev\/vda holds minimal \S+ already/,
+          );
           await ssh(access, 'slip poweroff').catch(() => undefined);
           await machine.exited;
         },
