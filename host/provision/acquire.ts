@@ -4,7 +4,6 @@ import type { ProvisioningPolicy } from '../../spec/provisioning.ts';
 import type { System } from '../../system/system.ts';
 import { onlyHearing } from './policy.ts';
 import { findOffline } from './source/find-offline.ts';
-import { findOnline } from './source/find-online.ts';
 import type { Found } from './source/found.ts';
 import { readAdopted, readRecord, unheardSource } from './store/adopted.ts';
 import type { AdoptedRecord } from './store/record.ts';
@@ -79,5 +78,6 @@ async function find(
   const storage = record === undefined && where === 'online' ? 'all' : 'present';
   const found = await findOffline(system, policy, { storage });
   if (found !== undefined || where === 'offline') return found;
+  const { findOnline } = await import('./source/find-online.ts');
   return findOnline(system, policy, { endsAtMs: system.uptimeMs() + ONLINE_BUDGET_MS });
 }

@@ -5,9 +5,8 @@ import { applyPlan, type Applied } from './apply/apply.ts';
 import { readFacts } from './apply/facts.ts';
 import { removeForgotten } from './apply/settings.ts';
 import { applyNetwork } from './network/apply.ts';
-import { readNetworkFacts } from './network/facts.ts';
 import { NETWORK_SERVICE } from './network/paths.ts';
-import { planNetwork, type NetworkPlan } from './network/plan.ts';
+import type { NetworkPlan } from './network/plan.ts';
 import { PATHS } from './paths.ts';
 import { planConfig } from './plan/plan.ts';
 import type { ConfigPlan, Phase, Step, Verdict } from './plan/step.ts';
@@ -84,7 +83,7 @@ export async function planFound(
   reading: Reading,
 ): Promise<PlannedFound> {
   const plan = planConfig(reading.config, await readFacts(system, reading.config, found), policy);
-  const { network, verdicts } = planFoundNetwork(system, policy, found, reading);
+  const { network, verdicts } = await planFoundNetwork(system, policy, found, reading);
   return { plan, network, verdicts: [...plan.verdicts, ...verdicts] };
 }
 
@@ -108,12 +107,12 @@ function phasesOf(
   return isLate ? { phases: ['early', ...PHASES.online] } : { phases: PHASES.online, before: ['early'] };
 }
 
-function planFoundNetwork(
+async function planFoundNetwork(
   system: System,
   policy: ProvisioningPolicy,
   { source }: Found,
   { network }: Reading,
-): { readonly network: NetworkPlan | undefined; readonly verdicts: readonly Verdict[] } {
+): Promise<{ readonly network: NetworkPlan | undefined; readonly verdicts: readonly Verdict[] }> {
   if (network === undefined) return { network: undefined, verdicts: [] };
   const key = 'network-config';
   const rights = policy.sources[source] ?? [];
@@ -122,6 +121,8 @@ function planFoundNetwork(
     const reason = `this image does not let ${source} do that; its definition would by: ${line}`;
     return { network: undefined, verdicts: [{ key, at: AT_START, state: 'refused', reason }] };
   }
+  const { planNetwork } = await import('./network/plan.ts');
+  const { readNetworkFacts } = await import('./network/facts.ts');
   const plan = planNetwork(network, readNetworkFacts(system));
   const problems = plan.problems.map(({ line, message, kind }): Verdict => {
     const at = { ...AT_START, line };

@@ -102,7 +102,9 @@ export async function configure(
     revertsAt: tried?.revertsAt ?? null,
   };
   const asks = isAsked(found) || reading.asksAgain;
-  if (stage === 'boot' && (pending || asks)) makeDue(system);
+  // An image whose registry is away is asked for again soon; what waits for the next boot is not.
+  const awaited = keys.some(({ key, state }) => key === 'services' && state === 'pending');
+  if (stage === 'boot' ? pending || asks : awaited) makeDue(system);
   const published = await publish(system, status, acquired.rejected ?? status.digest, 'own');
   await remember(system, kept, result, published, asks).catch(() => undefined);
   if (stage === 'online') await restartServices(system, result.restart);
@@ -187,9 +189,9 @@ function headOf(
   return { format: '1.0', source, origin, instanceId, digest: digestOf(record) };
 }
 
-/** Sources that are asked over the network may have something new. */
-function isAsked({ seed, source }: Found): boolean {
-  return seed === undefined && source !== 'operator';
+/** Sources that are asked over the network may have something new; what was adopted from them knows them by their address alone. */
+function isAsked({ origin }: Found): boolean {
+  return /^https?:\/\//.test(origin);
 }
 
 function makeDue(system: System): void {

@@ -1,17 +1,10 @@
-/** From arguments to a stage or a command. */
+/** From arguments to a stage or a command. What `boot` does not need is loaded when it is asked for: reading a program is most of what a boot waits for. */
 import { parseArguments } from '../../system/arguments.ts';
 import type { System } from '../../system/system.ts';
 import { faultText } from './acquire.ts';
-import { applyInput, applyStaged } from './commands/apply.ts';
-import { confirm } from './commands/confirm.ts';
 import { fail, type OutputFormat } from './commands/output.ts';
-import { reset } from './commands/reset.ts';
-import { showStatus } from './commands/status.ts';
-import { validate } from './commands/validate.ts';
 import { readPolicy } from './policy.ts';
 import { bootStage } from './stages/boot.ts';
-import { onlineStage } from './stages/online.ts';
-import { revertStage } from './stages/revert.ts';
 import { NO_CONFIGURATION, publishStatus } from './status.ts';
 
 const FLAGS = [
@@ -32,13 +25,15 @@ export async function runProvision(system: System): Promise<void> {
         await bootStage(system, policy);
         break;
       case 'online':
-        await onlineStage(system, policy);
+        await (await import('./stages/online.ts')).onlineStage(system, policy);
         break;
       case 'revert':
-        await revertStage(system, policy);
+        await (await import('./stages/revert.ts')).revertStage(system, policy);
         break;
-      case 'apply-staged':
+      case 'apply-staged': {
+        const { applyStaged } = await import('./commands/apply.ts');
         return system.exit(await applyStaged(system, policy, Number(rest[0] ?? '0')));
+      }
       case 'config':
         await config(rest);
         break;
@@ -61,15 +56,17 @@ export async function runProvision(system: System): Promise<void> {
     const network = parsed.flags.get('network');
     switch (parsed.words[0]) {
       case 'status':
-        return showStatus(system, policy!, format);
+        return (await import('./commands/status.ts')).showStatus(system, policy!, format);
       case 'validate':
-        return validate(system, policy!, network, format);
-      case 'apply':
+        return (await import('./commands/validate.ts')).validate(system, policy!, network, format);
+      case 'apply': {
+        const { applyInput } = await import('./commands/apply.ts');
         return applyInput(system, policy!, network, Number(parsed.flags.get('try') ?? '0'), format);
+      }
       case 'confirm':
-        return confirm(system, format);
+        return (await import('./commands/confirm.ts')).confirm(system, format);
       case 'reset':
-        return reset(system, format);
+        return (await import('./commands/reset.ts')).reset(system, format);
       case undefined:
       default:
         return fail(system, format, 'config.usage', `config ${parsed.words[0] ?? ''} is no such thing`);

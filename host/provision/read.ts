@@ -5,7 +5,6 @@ import type { System } from '../../system/system.ts';
 import type { MachineConfig } from './config.ts';
 import { readDocuments } from './document/read.ts';
 import type { NetworkConfig } from './network/config.ts';
-import { readNetworkConfig } from './network/read.ts';
 import type { Found } from './source/found.ts';
 import { gunzip } from './source/gunzip.ts';
 import { createHttpClient } from './source/http/client.ts';
@@ -71,7 +70,9 @@ export async function readFound(system: System, found: Found, fetch: 'fetch' | '
     },
   );
   const network =
-    networkConfig === undefined ? { diagnostics: [] } : readNetworkConfig(networkConfig, 'network-config');
+    networkConfig === undefined
+      ? { diagnostics: [] }
+      : (await import('./network/read.ts')).readNetworkConfig(networkConfig, 'network-config');
   return {
     config: read.config,
     network: 'config' in network ? network.config : undefined,

@@ -9,10 +9,8 @@ import type { HttpClient } from '../source/http/client.ts';
 import { applyAccounts } from './accounts.ts';
 import { applyFiles } from './files.ts';
 import { applyMessage, applyPhoneHome, applyPower, type PowerWish } from './finish.ts';
-import { applyFormat } from './format.ts';
 import { applyHostKeys } from './host-keys.ts';
 import { marksOf } from './marks.ts';
-import { applyMount } from './mount.ts';
 import { done, failed, type StepResult } from './result.ts';
 import { applyScript } from './script.ts';
 import {
@@ -23,8 +21,6 @@ import {
   removeForgotten,
 } from './settings.ts';
 import { statusOf } from './status.ts';
-import { applySwap } from './swap.ts';
-import { applyTable } from './table.ts';
 
 export interface ApplyContext {
   /** Of the plan: others are `pending`, unless `before` has them. */
@@ -117,13 +113,13 @@ export async function applyPlan(system: System, plan: ConfigPlan, context: Apply
       case 'random-seed':
         return applySeed(system, step);
       case 'partition-table':
-        return applyTable(system, step);
+        return (await import('./table.ts')).applyTable(system, step);
       case 'format':
-        return applyFormat(system, step);
+        return (await import('./format.ts')).applyFormat(system, step);
       case 'mount':
-        return applyMount(system, step);
+        return (await import('./mount.ts')).applyMount(system, step);
       case 'swap':
-        return applySwap(system, step);
+        return (await import('./swap.ts')).applySwap(system, step);
       case 'script':
         return applyScript(system, step, scripts);
       case 'services': {

@@ -8,7 +8,6 @@ import { PROGRAMS } from '../../slipd/paths.ts';
 import type { MachineConfig } from '../config.ts';
 import type { MachineFacts } from '../plan/facts.ts';
 import { readIds } from './accounts.ts';
-import { readDisks } from './block-devices.ts';
 
 /** Of a source (host/provision/source/found.ts). */
 export interface SourceFacts {
@@ -46,7 +45,7 @@ export async function readFacts(
     memoryBytes: readMemory(system),
     stateFreeBytes: config.swap === undefined ? 0 : await readFree(system, config.swap.path.value),
     programs: readPrograms(system, config),
-    disks: hasDisks ? readDisks(system) : [],
+    disks: hasDisks ? (await import('./block-devices.ts')).readDisks(system) : [],
   };
 }
 

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { configure } from '../../../host/provision/configure.ts';
 import { runProvision } from '../../../host/provision/provision.ts';
+import { SERVICES_PROGRAM } from '../../../host/provision/services/run.ts';
+import type { Found } from '../../../host/provision/source/found.ts';
 import { look } from '../../../host/provision/stages/look.ts';
 import { makeRuntimeDirectory, readStatus } from '../../../host/provision/status.ts';
 import { readAdopted, readRecord } from '../../../host/provision/store/adopted.ts';
@@ -25,6 +27,8 @@ let machine: Scratch;
 /** What a web server says at every address; `undefined`: it is away. */
 let served: string | undefined;
 let asked: number;
+/** What the program for services answers. */
+let servicesSay: string;
 beforeEach(() => {
   machine = scratch();
   served = undefined;
@@ -64,6 +68,7 @@ function connected(): System {
     ...system,
     open: (path, options) => (path.startsWith('/proc/self/fd/') ? node : system).open(path, options),
     spawn: (argv, options) => {
+      if (argv.includes(SERVICES_PROGRAM)) return node.spawn(['printf', '%s', servicesSay], options);
       if (argv[0] !== 'nc') return system.spawn(argv, options);
       asked += 1;
       if (served === undefined) return node.spawn(['false'], options);
@@ -208,6 +213,48 @@ test.each([
   const status = await configure(system, POLICY, { found: adopted, record, adopted, fault }, 'online');
   expect(status).toMatchObject({ state, notes: passing ? [fault.text] : [] });
   expect(gate()).toBe(problem);
+});
+
+test('what a platform told is asked for again at each boot, also by another version of the image', async () => {
+  const policy: ProvisioningPolicy = { ...POLICY, sources: { ec2: RIGHTS } };
+  const { system } = machine;
+  const found: Found = {
+    source: 'ec2',
+    origin: 'http://169.254.169.254/',
+    instanceId: 'i-1',
+    userData: new TextEncoder().encode('#cloud-config\nhostname: one\n'),
+    metaData: { publicKeys: [], variables: {} },
+    platformFacts: { cloudName: 'aws' },
+    notes: [],
+  };
+  for (const version of ['1', '2', '3']) {
+    start({ version }, policy);
+    if (version === '1') {
+      makeRuntimeDirectory(system);
+      await configure(system, policy, { ...ADOPTED, found }, 'online');
+    } else await provision('boot');
+    start({ version }, policy);
+    expect(await look(system, 'present')).toBe('done');
+    expect([version, machine.read(`${RUNTIME}/due`)]).toEqual([version, '']);
+    expect(machine.read('/run/etc/hostname')).toBe('one\n');
+  }
+});
+
+test('a service whose image cannot be fetched is asked for again soon', async () => {
+  give('services: {web: {image: "registry.example/web:1"}}');
+  const outcome = {
+    name: 'web',
+    at: { part: 'user-data', line: 2, column: 1 },
+    state: 'pending',
+    reason: 'away',
+  };
+  servicesSay = JSON.stringify({ format: '1.0', services: [], outcomes: [outcome], diagnostics: [] });
+  await provision('boot');
+  expect(await provision('online')).toMatchObject({ state: 'pending' });
+  expect(machine.read(`${RUNTIME}/due`)).toBe('');
+  servicesSay = servicesSay.replace('pending', 'applied');
+  expect(await provision('online')).toMatchObject({ state: 'applied' });
+  expect(machine.read(`${RUNTIME}/due`)).toBeUndefined();
 });
 
 test('a machine that nobody ever told anything goes on asking a server that is away', async () => {
