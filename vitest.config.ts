@@ -55,6 +55,7 @@ const INTEGRATION = [
   'test/updater/device/bundle.test.ts',
   'test/updater/device/follow.test.ts',
   'test/updater/device/network.test.ts',
+  'test/updater/device/poll-cost.test.ts',
   'test/updater/device/quickjs.test.ts',
   'test/updater/device/switch/pe-certificates.test.ts',
   'test/updater/device/scrub/**/*.test.ts',
