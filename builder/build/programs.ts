@@ -31,7 +31,7 @@ export async function readPrograms(names: readonly string[]): Promise<readonly P
     if (files.has(name)) return;
     const text = await readProgram(name);
     files.set(name, text);
-    for (const [, chunk = ''] of text.matchAll(/\b(?:from|import)\s*"\.\/(lib-[A-Z0-9]+\.js)"/g))
+    for (const [, chunk = ''] of text.matchAll(/\b(?:from|import)\s*\(?"\.\/(lib-[A-Z0-9]+\.js)"/g))
       await add(chunk);
   };
   for (const name of names) await add(name);
