@@ -1,9 +1,7 @@
 /** What operators of this machine have set and hold. The file lies on the state partition: whatever is in it, an updater comes out of it. */
-import { SlipwayError } from '../../spec/error.ts';
 import { isImageVersion } from '../../spec/version.ts';
-import { UPDATE_PATHS } from '../../spec/update.ts';
-import { runProgram } from '../../system/program.ts';
 import type { System } from '../../system/system.ts';
+import { writeDurably } from './durable.ts';
 import { PATHS } from './paths.ts';
 import { parseLayer } from './policy/merge.ts';
 
@@ -22,17 +20,8 @@ export function readOperatorFile(system: System): OperatorFile {
 }
 
 /** Throws `update.state-write`. */
-export async function writeOperatorFile(system: System, { settings, holds }: OperatorFile): Promise<void> {
-  try {
-    system.makeDirectory(UPDATE_PATHS.state, 0o700);
-    system.writeText(PATHS.operator, `${JSON.stringify({ format: '1.0', settings, holds })}\n`, 0o600);
-  } catch (cause) {
-    throw new SlipwayError('update.state-write', 'the state partition takes no more', {
-      cause,
-      hint: 'make room below /var; nothing was changed',
-    });
-  }
-  await runProgram(system, ['sync', PATHS.operator, UPDATE_PATHS.state]);
+export function writeOperatorFile(system: System, { settings, holds }: OperatorFile): Promise<void> {
+  return writeDurably(system, PATHS.operator, `${JSON.stringify({ format: '1.0', settings, holds })}\n`);
 }
 
 function parseHolds(text: string): readonly string[] {

@@ -4,8 +4,8 @@
  */
 import { UPDATE_PATHS } from '../../../spec/update.ts';
 import { isImageVersion } from '../../../spec/version.ts';
-import { runProgram } from '../../../system/program.ts';
 import type { System } from '../../../system/system.ts';
+import { writeDurably } from '../durable.ts';
 
 const PATH = `${UPDATE_PATHS.state}/scrub.json`;
 const MAX_ALARMS = 8;
@@ -47,9 +47,7 @@ export function readScrubMemory(system: System): ScrubMemory | undefined {
 /** A state partition that takes no more loses it: the next scrub finds the same. */
 export async function writeScrubMemory(system: System, memory: ScrubMemory): Promise<void> {
   try {
-    system.makeDirectory(UPDATE_PATHS.state, 0o700);
-    system.writeText(PATH, `${JSON.stringify({ format: '1.0', ...memory })}\n`, 0o600);
-    await runProgram(system, ['sync', PATH, UPDATE_PATHS.state]);
+    await writeDurably(system, PATH, `${JSON.stringify({ format: '1.0', ...memory })}\n`);
   } catch {
     system.log('slip update: what the scrub found could not be written down');
   }
