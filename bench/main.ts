@@ -1,4 +1,4 @@
-/** `npm run bench [-- size build boot memory update device debian]`: measures, prints a table, writes bench/results.json. */
+/** `npm run bench [-- size build boot memory update device provision debian]`: measures, prints a table, writes bench/results.json. */
 import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { writeFileAtomic } from '../builder/cache/directory.ts';
@@ -7,6 +7,7 @@ import { benchBoot } from './boot.ts';
 import { benchBuild } from './build.ts';
 import { benchDebian } from './debian/debian.ts';
 import { benchMemory } from './memory.ts';
+import { benchProvision } from './provision.ts';
 import { benchSize } from './size.ts';
 import { benchDevice } from './update/device.ts';
 import { updateRows } from './update/rows.ts';
@@ -17,6 +18,7 @@ const IMAGES = ['minimal', 'tiny'];
 const ROUNDS = Number(process.env['SLIPWAY_BENCH_ROUNDS'] ?? 5);
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+const milliseconds = (ms: number): string => `${Math.round(ms)} ms`;
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
 
 interface Row {
@@ -98,6 +100,22 @@ const MORE: Readonly<Record<string, () => Promise<{ result: object; rows: Row[] 
           value: seconds(result.pollNewTimestampCpuMs),
           goal: 'at most 1.5 s',
         },
+      ],
+    };
+  },
+  provision: async () => {
+    const result = await benchProvision(ROUNDS);
+    const { first, unchanged, programBytes, downloadBytes } = result;
+    return {
+      result,
+      rows: [
+        { what: 'provisioning, unchanged', value: milliseconds(unchanged.wallMs), goal: 'at most 150 ms' },
+        { what: 'provisioning, unchanged, processor', value: milliseconds(unchanged.cpuMs), goal: '' },
+        { what: 'provisioning, first boot', value: seconds(first.wallMs), goal: 'at most 1 s' },
+        { what: 'provisioning, first boot, processor', value: seconds(first.cpuMs), goal: '' },
+        { what: 'provisioning, peak memory', value: megabytes(first.peakBytes), goal: 'under 16 MB' },
+        { what: 'provisioning, programs', value: megabytes(programBytes), goal: '' },
+        { what: 'provisioning, of the download', value: megabytes(downloadBytes), goal: 'at most 0.3 MB' },
       ],
     };
   },

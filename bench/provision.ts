@@ -1,0 +1,133 @@
+/**
+ * What a boot waits for where there is a configuration, by the machine's own account (wait4(2) of what `sysinit` starts): at a first boot with the
+ * largest of the documents that the boot tests apply, and at later ones, where it is what it was. And what the programs for it weigh.
+ */
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readPrograms } from '../builder/build/programs.ts';
+import { run } from '../builder/process/run.ts';
+import { buildTestImage } from '../test/boot/image.ts';
+import { makeFat } from '../test/host/provision/source/seed-images.ts';
+import { slipShell } from './idle.ts';
+import { benchMachine, firstLogin, LIMIT_MS, login, median, WORK } from './machine.ts';
+
+export interface ProvisionResult {
+  /** look.js, which finds that there is something new, and provision.js, which applies it. */
+  readonly first: Cost;
+  /** look.js alone. */
+  readonly unchanged: Cost;
+  readonly programBytes: number;
+  /** Through `zstd -19`, as a download is. */
+  readonly downloadBytes: number;
+  readonly rounds: number;
+}
+
+interface Cost {
+  readonly wallMs: number;
+  /** User and system, of what it starts too. */
+  readonly cpuMs: number;
+  /** Largest resident size of one process. */
+  readonly peakBytes: number;
+}
+
+/** As test/boot/provision/nocloud.test.ts gives it: a user, a file, a script, a service, and a network. */
+const FILES = {
+  'meta-data': 'instance-id: i-1\n',
+  'network-config': `version: 2
+ethernets:
+  first:
+    match: { driver: virtio_net }
+    dhcp4: true
+    addresses: [10.0.2.77/24]
+    mtu: 1400
+`,
+  'user-data': `#cloud-config
+hostname: web-1
+users:
+  - default
+  - name: carol
+    sudo: ALL=(ALL) NOPASSWD:ALL
+    ssh_authorized_keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIgsVzP6K4d6b6Wn0QkKqmYMQqhsHQZ0DNm0b5JYg5qZ carol']
+write_files:
+  - path: /var/lib/app/greeting
+    content: "hello\\n"
+    permissions: '0640'
+    owner: carol
+runcmd:
+  - echo once >>/var/lib/app/once
+services:
+  greeter:
+    image: service:network
+    entrypoint: [/usr/bin/busybox, sh, -c, 'echo "$$GREETING from a service"; exec sleep 1000000']
+    environment: { GREETING: hello }
+    stop_grace_period: 1s
+`,
+};
+
+export async function benchProvision(rounds: number): Promise<ProvisionResult> {
+  const directory = join(WORK, 'provision');
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true });
+  const source = await buildTestImage('bench/images/provisioned.yaml');
+  const medium = makeFat(join(directory, 'cidata.img'), 'CIDATA', FILES);
+  const boot = async (name: string): Promise<readonly Entry[]> => {
+    const machine = await benchMachine(join('provision', name), {
+      disk: source.disk,
+      diskSizeBytes: source.machineDiskBytes,
+      overlay: join(directory, 'disk.qcow2'),
+      memoryMiB: 256,
+      extraDisks: [{ path: medium, format: 'raw', readOnly: true, serial: 'cidata' }],
+    });
+    try {
+      const access = await firstLogin(() => login(machine, source.user));
+      await machine.waitForReport('healthy', LIMIT_MS);
+      const entries = (await slipShell(access)('cat /run/slipway/boot/cost')).split('\n').flatMap(parse);
+      process.stderr.write(`  ${JSON.stringify(entries)}\n`);
+      await slipShell(access)('sync').catch(() => undefined);
+      await slipShell(access)('slip poweroff').catch(() => undefined);
+      await machine.exited;
+      return entries;
+    } finally {
+      await machine.close();
+    }
+  };
+  const first = sum(await boot('first'));
+  const later: Cost[] = [];
+  for (let round = 0; round < rounds; round++) later.push(sum(await boot(`later-${round}`)));
+  const middle = (field: keyof Cost): number => median(later.map((cost) => cost[field]));
+  return {
+    first,
+    unchanged: { wallMs: middle('wallMs'), cpuMs: middle('cpuMs'), peakBytes: middle('peakBytes') },
+    ...(await weight(join(directory, 'programs'))),
+    rounds,
+  };
+}
+
+interface Entry extends Cost {
+  readonly program: string;
+}
+
+/** `0.12 0.10 0.01 4640 /usr/bin/qjs ... look.js`, as bench/images/provisioned.yaml has it written. */
+function parse(line: string): Entry[] {
+  const [, wall, user, system, kib, program] =
+    /^([\d.]+) ([\d.]+) ([\d.]+) (\d+) .*\/(\w+\.js)(?: boot)?$/.exec(line) ?? [];
+  if (program === undefined) return [];
+  const ms = (seconds?: string): number => Math.round(1000 * Number(seconds));
+  return [{ program, wallMs: ms(wall), cpuMs: ms(user) + ms(system), peakBytes: 1024 * Number(kib) }];
+}
+
+function sum(entries: readonly Entry[]): Cost {
+  if (!entries.some(({ program }) => program === 'look.js')) throw new Error('the boot asked nobody');
+  const total = (field: 'wallMs' | 'cpuMs'): number =>
+    entries.reduce((whole, entry) => whole + entry[field], 0);
+  const peakBytes = Math.max(...entries.map((entry) => entry.peakBytes));
+  return { wallMs: total('wallMs'), cpuMs: total('cpuMs'), peakBytes };
+}
+
+async function weight(file: string): Promise<{ programBytes: number; downloadBytes: number }> {
+  const programs = await readPrograms(['look.js', 'provision.js', 'services.js']);
+  const text = programs.map((program) => program.text).join('');
+  await writeFile(file, text);
+  const { stdout } = await run(['zstd', '-19', '--long=27', '-c', file]);
+  return { programBytes: Buffer.byteLength(text), downloadBytes: stdout.length };
+}
