@@ -1,12 +1,13 @@
 /** State that a TPM opens (docs/encryption.md): one machine's life, with swtpm for its TPM. */
 import { randomBytes } from 'node:crypto';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { kernelBootPcr } from '../../builder/pcr/measure.ts';
 import { run } from '../../builder/process/run.ts';
 import type { DiskSource } from '../../cli/run-input.ts';
 import type { Machine } from '../../lab/machine.ts';
+import type { FirmwareVariable } from '../../lab/ovmf-vars.ts';
 import type { SshAccess } from '../../lab/ssh.ts';
 import { labToolbox } from '../../lab/toolbox.ts';
 import { changeEsp, partition, withDiskCopy } from './disk-edit.ts';
@@ -27,23 +28,24 @@ const LIMIT_MS = 14 * HEALTHY_LIMIT_MS;
 const RECOVERY_KEY = /\b[a-z]{8}(?:-[a-z]{8}){7}\b/;
 const EXTRA = 'io.systemd.stub.kernel-cmdline-extra=quiet';
 
+/** Of EDK II's SecureBootConfigDxe: what its setup page writes. */
+const SECURE_BOOT_OFF: FirmwareVariable = {
+  name: 'SecureBootEnable',
+  vendor: 'f0a30bc7-af08-4556-99c4-001009c93a44',
+  attributes: 3,
+  data: Uint8Array.of(0),
+};
+
 /** Random, so that it stands nowhere else, and in letters, so that a search finds it. */
 const SEEDED = `seeded ${randomBytes(24).toString('hex')}`;
 const WRITTEN = `written ${randomBytes(24).toString('hex')}`;
 
 describe.runIf(FULL)('a state partition that the TPM opens', { timeout: LIMIT_MS }, () => {
-  test('is encrypted on the first boot, whatever is cut, and opens for signed versions on this machine alone', async () => {
-    const source = await buildTestImage('test/boot/images/encrypted.yaml');
-    await withDiskCopy(source.disk, (disk) =>
-      life(source, disk).finally(() =>
-        Promise.all([
-          rm(`${disk}.qcow2`, { force: true }),
-          rm(`${disk}.tpm`, { recursive: true, force: true }),
-          rm(`${disk}.other-tpm`, { recursive: true, force: true }),
-        ]),
-      ),
-    );
-  });
+  test('is encrypted on the first boot, whatever is cut, and opens for nothing that was not signed', () =>
+    withMachineDisk(firstDays));
+
+  test('opens for other versions, moves to another machine with its recovery key, and is given up', () =>
+    withMachineDisk(laterDays));
 
   test('is not left in the clear by a machine that has no TPM', async () => {
     const source = await buildTestImage('test/boot/images/encrypted.yaml');
@@ -58,12 +60,30 @@ describe.runIf(FULL)('a state partition that the TPM opens', { timeout: LIMIT_MS
   });
 });
 
-async function life(source: DiskSource, disk: string): Promise<void> {
-  const overlay = `${disk}.qcow2`;
-  const tpm = `${disk}.tpm`;
-  const options = (name: string): TestMachineOptions => ({
-    ...{ name: `tpm-${name}`, disk, overlay, tpm, diskSizeBytes: source.machineDiskBytes },
+interface MachineDisk {
+  readonly source: DiskSource;
+  readonly disk: string;
+  /** A machine that it is in, the same one at each call. */
+  readonly options: (name: string) => TestMachineOptions;
+}
+
+async function withMachineDisk(body: (machine: MachineDisk) => Promise<void>): Promise<void> {
+  const source = await buildTestImage('test/boot/images/encrypted.yaml');
+  await withDiskCopy(source.disk, async (disk) => {
+    const [overlay, tpm] = [`${disk}.qcow2`, `${disk}.tpm`];
+    const options = (name: string): TestMachineOptions => ({
+      ...{ name: `tpm-${name}`, disk, overlay, tpm, diskSizeBytes: source.machineDiskBytes },
+    });
+    try {
+      await body({ source, disk, options });
+    } finally {
+      for (const path of [overlay, tpm, otherTpm(disk), flat(disk)])
+        await rm(path, { recursive: true, force: true });
+    }
   });
+}
+
+async function firstDays({ source, disk, options }: MachineDisk): Promise<void> {
   // What an installer would have left there.
   await seed(disk, SEEDED);
 
@@ -124,14 +144,9 @@ async function life(source: DiskSource, disk: string): Promise<void> {
   });
 
   // Nobody finds anything on the disk, neither of what was there before nor of what came later.
-  const raw = `${disk}.flat`;
-  const toolbox = await labToolbox();
-  try {
-    await run([...toolbox.command('qemu-img'), 'convert', '-O', 'raw', overlay, raw]);
-    for (const text of [SEEDED, WRITTEN, recoveryKey]) expect(await holds(raw, text)).toBe(false);
-  } finally {
-    await rm(raw, { force: true });
-  }
+  const raw = await flatten(disk);
+  for (const text of [SEEDED, WRITTEN, recoveryKey]) expect(await holds(raw, text)).toBe(false);
+  await rm(raw);
 
   await withMachine({ ...options('added'), smbiosStrings: [EXTRA] }, async (machine) => {
     const access = await locked(machine, source, /something was added to the signed start \(PCR 12\)/);
@@ -144,26 +159,43 @@ async function life(source: DiskSource, disk: string): Promise<void> {
     );
     await powerOff(machine, access);
   });
+}
 
-  await withMachine({ ...options('insecure'), trust: 'none' }, async (machine) => {
+async function laterDays({ source, disk, options }: MachineDisk): Promise<void> {
+  let recoveryKey = '';
+  await withMachine(options('begun'), async (machine) => {
+    const { access } = await healthyMachine(machine, source.user);
+    recoveryKey = RECOVERY_KEY.exec(machine.console())?.[0] ?? '';
+    await ssh(access, `slip shell sh -c 'echo ${WRITTEN} >/var/written && sync'`);
+    await powerOff(machine, access);
+  });
+
+  // With PCR 7 as others have it: Secure Boot switched off in the firmware's setup.
+  await withMachine({ ...options('insecure'), variables: [SECURE_BOOT_OFF] }, async (machine) => {
     await locked(machine, source, /Secure Boot or its keys/);
   });
 
-  // Another version, signed by the same key.
+  // Another version in the other slot, signed by the same keys; as an update leaves it.
   const next = await buildTestImage('test/boot/images/encrypted-next.yaml');
-  const uki = await readFile(next.disk.replace(/\.raw$/, '.efi'));
-  await flatten(disk, overlay);
-  await changeEsp(disk, { [`EFI/Linux/${basename(source.disk, '.raw')}.efi`]: uki });
+  const built = (kind: string): string => next.disk.replace(/\.raw$/, kind);
+  await rename(await flatten(disk), disk);
+  await rm(`${disk}.qcow2`);
+  await fill(disk, 'root-b', built('.root.erofs'));
+  await fill(disk, 'verity-b', built('.verity'));
+  const uki = await readFile(built('.efi'));
+  expect(kernelBootPcr(uki)).not.toEqual(
+    kernelBootPcr(await readFile(source.disk.replace(/\.raw$/, '.efi'))),
+  );
+  await changeEsp(disk, { [`EFI/Linux/${basename(next.disk, '.raw')}.efi`]: uki });
   await withMachine(options('next'), async (machine) => {
     const { status, access } = await healthyMachine(machine, source.user);
-    expect(status.problems).toEqual([]);
-    expect(await ssh(access, 'slip shell cat /proc/cmdline')).toContain('slipway.test=1');
+    expect(status).toMatchObject({ problems: [], slot: 'b', image: { version: '1.1.0' } });
     expect(await ssh(access, 'slip shell cat /var/written')).toBe(`${WRITTEN}\n`);
     await powerOff(machine, access);
   });
 
   // The disk in another machine: its recovery key makes it that machine's.
-  await withMachine({ ...options('moved'), tpm: `${disk}.other-tpm` }, async (machine) => {
+  await withMachine({ ...options('moved'), tpm: otherTpm(disk) }, async (machine) => {
     const access = await locked(machine, source, /the TPM, or the machine are others/);
     const seen = machine.events.length;
     await ssh(access, 'slip state unlock --enrol', `${recoveryKey}\n`).catch(() => undefined);
@@ -230,13 +262,25 @@ async function powerOff(machine: Machine, access: SshAccess): Promise<void> {
   await machine.exited;
 }
 
-/** The overlay's content becomes the disk's own. */
-async function flatten(disk: string, overlay: string): Promise<void> {
+/** The disk as the machine left it, in one file. */
+async function flatten(disk: string): Promise<string> {
   const toolbox = await labToolbox();
-  const flat = `${disk}.flat`;
-  await run([...toolbox.command('qemu-img'), 'convert', '-O', 'raw', overlay, flat]);
-  await run(['mv', flat, disk]);
-  await rm(overlay);
+  await run([...toolbox.command('qemu-img'), 'convert', '-O', 'raw', `${disk}.qcow2`, flat(disk)]);
+  return flat(disk);
+}
+
+function flat(disk: string): string {
+  return `${disk}.flat`;
+}
+
+function otherTpm(disk: string): string {
+  return `${disk}.other-tpm`;
+}
+
+/** A file's bytes at the start of a partition. */
+async function fill(disk: string, name: string, file: string): Promise<void> {
+  const { offset } = await partition(disk, name);
+  await run(['dd', `if=${file}`, `of=${disk}`, 'bs=1M', `seek=${offset / 1024 ** 2}`, 'conv=notrunc,sparse']);
 }
 
 async function holds(file: string, text: string): Promise<boolean> {
