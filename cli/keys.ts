@@ -7,7 +7,7 @@ import { KEY_SETS, keysFilePath, type KeySetName } from '../builder/keys/directo
 import { renewLeaf, type LeafOptions } from '../builder/keys/leaf.ts';
 import { listKeys, type ListedKey } from '../builder/keys/list.ts';
 import { PASSPHRASE_VARIABLE, passphraseSource } from '../builder/keys/passphrase.ts';
-import { hasPcrKey, makePcrKey } from '../builder/pcr/key.ts';
+import { hasPcrKey, listPcrKey, makePcrKey, type ListedPcrKey } from '../builder/pcr/key.ts';
 import { initTufKeys, type KeyCount } from '../updater/repository/keys/init.ts';
 import { passphraseLikeOthers } from '../updater/repository/keys/make.ts';
 import type { TufKeyList } from '../updater/repository/keys/list.ts';
@@ -51,16 +51,15 @@ function initCommand(): Command {
     .option('--json', 'print the keys as JSON')
     .action(async (directory: string, options: InitFlags) => {
       const added = await makeMissing(directory, options);
-      const keys = await listKeys(directory);
-      const updates = await tufKeysOf(directory);
-      if (options.json === true) return printJson(directory, keys, updates);
+      const listing = await listAll(directory);
+      if (options.json === true) return printJson(directory, listing);
       if (added.length === 0) {
         process.stdout.write(`${directory} has all keys already; nothing was changed.\n`);
         return;
       }
       process.stdout.write(
         [
-          table(keys, updates),
+          table(listing),
           '',
           `Made in ${directory}: ${added.join(', ')}.`,
           'Keep PK.key, KEK.key, db.key, tuf/root-*.key and tuf/targets-*.key offline: builds need leaf.key alone (and pcr.key, where images encrypt state), publishing the keys of snapshot, timestamp and rollout.',
@@ -112,10 +111,9 @@ function listCommand(): Command {
     .argument('[directory]', 'keys directory', DEFAULT_KEYS_DIRECTORY)
     .option('--json', 'print JSON')
     .action(async (directory: string, options: { json?: true }) => {
-      const keys = await listKeys(directory);
-      const updates = await tufKeysOf(directory);
-      if (options.json === true) return printJson(directory, keys, updates);
-      process.stdout.write(`${table(keys, updates)}\n`);
+      const listing = await listAll(directory);
+      if (options.json === true) return printJson(directory, listing);
+      process.stdout.write(`${table(listing)}\n`);
     });
 }
 
@@ -205,14 +203,26 @@ async function newPassphrase(flags: InitFlags): Promise<string | undefined> {
   return passphrase;
 }
 
-function printJson(directory: string, keys: readonly ListedKey[], updates: TufKeyList | undefined): void {
-  const updateKeys = updates === undefined ? {} : { updates };
-  process.stdout.write(
-    `${JSON.stringify({ format: '1.0', directory, keys, ...updateKeys }, undefined, 2)}\n`,
-  );
+interface Listing {
+  readonly keys: readonly ListedKey[];
+  readonly pcr: ListedPcrKey | undefined;
+  readonly updates: TufKeyList | undefined;
 }
 
-function table(keys: readonly ListedKey[], updates: TufKeyList | undefined): string {
+async function listAll(directory: string): Promise<Listing> {
+  return {
+    keys: await listKeys(directory),
+    pcr: await listPcrKey(directory),
+    updates: await tufKeysOf(directory),
+  };
+}
+
+/** A part that the directory does not have is left out. */
+function printJson(directory: string, listing: Listing): void {
+  process.stdout.write(`${JSON.stringify({ format: '1.0', directory, ...listing }, undefined, 2)}\n`);
+}
+
+function table({ keys, pcr, updates }: Listing): string {
   const images = aligned([
     ['KEY', 'SUBJECT', 'FOR', 'VALID', 'PRIVATE KEY', 'SHA-256'],
     ...keys.map((key) => [
@@ -223,6 +233,18 @@ function table(keys: readonly ListedKey[], updates: TufKeyList | undefined): str
       key.privateKey,
       key.fingerprint.slice(0, 16),
     ]),
+    ...(pcr === undefined
+      ? []
+      : [
+          [
+            'pcr',
+            '',
+            'TPMs open state under what it signs',
+            '',
+            pcr.privateKey,
+            pcr.fingerprint.slice(0, 16),
+          ],
+        ]),
   ]);
   if (updates === undefined) return `${images}\n\nNo keys for updates yet; slipway keys init adds them.`;
   const { version, expires } = updates.root;

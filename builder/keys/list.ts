@@ -60,7 +60,8 @@ export function oneLine(name: string): string {
   return name.replaceAll('\n', ', ');
 }
 
-async function privateKeyKind(path: string): Promise<ListedKey['privateKey']> {
+/** What a private key's file is, unopened. Throws `keys.readable-by-others`. */
+export async function privateKeyKind(path: string): Promise<ListedKey['privateKey']> {
   if (!existsSync(path)) return 'absent';
   await checkPrivateKeyMode(path);
   const file = await open(path, 'r');

@@ -1,5 +1,5 @@
 /** The key that PCR 11 is signed with: `pcr.key` and `pcr.pub` of a keys directory, or a program that `keys.json` names. */
-import { constants, createPublicKey, publicDecrypt, type KeyObject } from 'node:crypto';
+import { constants, createHash, createPublicKey, publicDecrypt, type KeyObject } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { SHA256_DIGEST_INFO } from '../authenticode/signer.ts';
 import { writeFileAtomic } from '../cache/directory.ts';
 import { commandSigner } from '../keys/command-signer.ts';
 import { readKeysFile } from '../keys/directory.ts';
+import { privateKeyKind, type ListedKey } from '../keys/list.ts';
 import { passphraseSource, type PassphraseSource } from '../keys/passphrase.ts';
 import { generateRsaKey, privateKeyToPem, readPrivateKey, signDigest } from '../keys/private-key.ts';
 
@@ -37,6 +38,27 @@ export async function makePcrKey(
 
 export function hasPcrKey(directory: string): boolean {
   return existsSync(path(directory, 'pub'));
+}
+
+export interface ListedPcrKey {
+  /** SHA-256 of the public key (SubjectPublicKeyInfo, DER), hexadecimal: what `.pcrsig` calls it by. */
+  readonly fingerprint: string;
+  readonly privateKey: ListedKey['privateKey'];
+}
+
+/** `undefined` for a keys directory of before there was one. */
+export async function listPcrKey(directory: string): Promise<ListedPcrKey | undefined> {
+  if (!hasPcrKey(directory)) return undefined;
+  const publicKey = createPublicKey(
+    normalised(await readFile(path(directory, 'pub'), 'utf8'), path(directory, 'pub')),
+  );
+  const isElsewhere = (await readKeysFile(directory)).signers.pcr !== undefined;
+  return {
+    fingerprint: createHash('sha256')
+      .update(publicKey.export({ type: 'spki', format: 'der' }))
+      .digest('hex'),
+    privateKey: isElsewhere ? 'command' : await privateKeyKind(path(directory, 'key')),
+  };
 }
 
 /** Its private key is read, and its passphrase asked for, when it first signs. Throws `keys.no-pcr-key`. */

@@ -47,6 +47,7 @@ describe('slipway keys init', () => {
     expect(output).toContain('O=Slipway, CN=image signing CA');
     expect(output).not.toContain('PRIVATE KEY-----');
     expect(output).toMatch(/^timestamp +[0-9a-f]{16} +1 of 1 +file/m);
+    expect(output).toMatch(/^pcr +TPMs open .* file +[0-9a-f]{16}$/m);
     const made = await readdir(keys, { recursive: true });
     output = '';
     await slipwayKeys('init', keys);
