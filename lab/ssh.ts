@@ -1,7 +1,8 @@
 /** Logging in to a machine: a key pair of its own, its host keys known beforehand, and OpenSSH's real client. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryName, writeFileAtomic } from '../builder/cache/directory.ts';
 import { run, type RunOptions, type RunResult } from '../builder/process/run.ts';
 import { SlipwayError } from '../spec/error.ts';
 
@@ -11,16 +12,33 @@ export interface SshKey {
   readonly publicKey: string;
 }
 
-/** The ed25519 key pair in a directory, made when there is none. */
+/** The ed25519 key pair in a directory, made when there is none: one, however many ask at once. */
 export async function sshKey(directory: string): Promise<SshKey> {
   const privateKey = join(directory, 'id_ed25519');
-  if (!existsSync(privateKey)) {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'slipway run', '-f', privateKey], {
+  const publicKey = `${privateKey}.pub`;
+  if (!existsSync(privateKey)) await makeKey(directory, privateKey);
+  if (!existsSync(publicKey)) {
+    const { stdout } = await run(['ssh-keygen', '-y', '-f', privateKey], { hint: INSTALL });
+    await writeFileAtomic(publicKey, stdout);
+  }
+  return { privateKey, publicKey };
+}
+
+async function makeKey(directory: string, privateKey: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const temporary = temporaryName(privateKey);
+  try {
+    await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'slipway run', '-f', temporary], {
       hint: INSTALL,
     });
+    // Unlike rename, it replaces nothing: the first one's key is everybody's.
+    await link(temporary, privateKey).catch((error: unknown) => {
+      if (!existsSync(privateKey)) throw error;
+    });
+  } finally {
+    await rm(temporary, { force: true });
+    await rm(`${temporary}.pub`, { force: true });
   }
-  return { privateKey, publicKey: `${privateKey}.pub` };
 }
 
 export interface SshAccess {
