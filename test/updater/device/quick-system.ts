@@ -28,6 +28,9 @@ export function createQuickSystem(
     spawn: (argv, spawned = {}) => {
       const [name = '', ...words] = argv;
       const program = PROGRAMS[name];
+      // What it prints would be read before it is there.
+      if (program === undefined && spawned.stdout !== undefined)
+        throw new Error(`${name} is not played here`);
       if (program === undefined) return system.spawn(argv, spawned);
       options.ran?.(argv);
       let code = 0;
@@ -48,13 +51,9 @@ export function createQuickSystem(
 type Input = string | number;
 
 const PROGRAMS: Readonly<Record<string, (paths: readonly Input[]) => string>> = {
-  sha256sum: (paths) =>
-    paths
-      .map(
-        (path) =>
-          `${createHash('sha256').update(fs.readFileSync(path)).digest('hex')}  ${typeof path === 'number' ? '-' : path}\n`,
-      )
-      .join(''),
+  sha256sum: digests('sha256'),
+  sha384sum: digests('sha384'),
+  sha512sum: digests('sha512'),
   sync: (paths) => {
     for (const path of paths) {
       const fd = fs.openSync(String(path), 'r');
@@ -68,3 +67,13 @@ const PROGRAMS: Readonly<Record<string, (paths: readonly Input[]) => string>> = 
     return '';
   },
 };
+
+function digests(algorithm: string): (paths: readonly Input[]) => string {
+  return (paths) =>
+    paths
+      .map(
+        (path) =>
+          `${createHash(algorithm).update(fs.readFileSync(path)).digest('hex')}  ${typeof path === 'number' ? '-' : path}\n`,
+      )
+      .join('');
+}
