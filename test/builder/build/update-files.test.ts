@@ -52,8 +52,8 @@ test('settings, root of trust and programs', async () => {
   expect(new Set(imports)).toEqual(new Set(paths.filter((path) => path.includes('/lib-'))));
   expect(imports.length).toBeGreaterThan(1);
   expect(new Set(paths).size).toBe(paths.length);
-  // The goal for all that updates add to an image is 300 kB, slipd's part included.
-  expect(entries.reduce((sum, entry) => sum + bytesOf(entry).length, 0)).toBeLessThan(285_000);
+  // The goal for all that updates add to an image is 300 kB; 6 kB of it are in slipd.
+  expect(entries.reduce((sum, entry) => sum + bytesOf(entry).length, 0)).toBeLessThan(294_000);
   const [config, root] = entries.map((entry) => Buffer.from(bytesOf(entry)).toString());
   expect(JSON.parse(config ?? '')).toMatchObject({ format: '1.0', settings: { channel: 'beta' } });
   expect(root).toBe(ROOT);
