@@ -1,11 +1,9 @@
 /** What lies in a keys directory, without opening a private key. */
 import { X509Certificate } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { fingerprint } from './certificate.ts';
 import { KEY_ROLES, KEY_SETS, keyPath, readKeysFile, type KeyRole, type KeySetName } from './directory.ts';
 import { readCertificate } from './load.ts';
-import { checkPrivateKeyMode } from './private-key.ts';
+import { privateKeyFile, type PrivateKeyPlace } from './private-key.ts';
 
 export interface ListedKey {
   readonly set: KeySetName;
@@ -18,8 +16,7 @@ export interface ListedKey {
   readonly notAfter: string;
   /** SHA-256 of the certificate, hexadecimal. */
   readonly fingerprint: string;
-  /** Where its private half is: in a file, in an encrypted file, with a program, or not here. */
-  readonly privateKey: 'file' | 'encrypted file' | 'command' | 'absent';
+  readonly privateKey: PrivateKeyPlace;
 }
 
 const PURPOSE: Record<KeyRole, string> = {
@@ -48,7 +45,7 @@ export async function listKeys(directory: string): Promise<readonly ListedKey[]>
         privateKey:
           role === 'leaf' && file.signers[set] !== undefined
             ? 'command'
-            : await privateKeyKind(keyPath(directory, set, role, 'key')),
+            : await privateKeyFile(keyPath(directory, set, role, 'key')),
       });
     }
   }
@@ -58,17 +55,4 @@ export async function listKeys(directory: string): Promise<readonly ListedKey[]>
 /** `O=Slipway, CN=platform key`: Node separates the parts with line breaks. */
 export function oneLine(name: string): string {
   return name.replaceAll('\n', ', ');
-}
-
-/** What a private key's file is, unopened. Throws `keys.readable-by-others`. */
-export async function privateKeyKind(path: string): Promise<ListedKey['privateKey']> {
-  if (!existsSync(path)) return 'absent';
-  await checkPrivateKeyMode(path);
-  const file = await open(path, 'r');
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(64), 0, 64, 0);
-    return buffer.subarray(0, bytesRead).includes('BEGIN ENCRYPTED') ? 'encrypted file' : 'file';
-  } finally {
-    await file.close();
-  }
 }

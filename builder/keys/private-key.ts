@@ -9,7 +9,8 @@ import {
   scrypt,
   type KeyObject,
 } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { open, readFile, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { SlipwayError } from '../../spec/error.ts';
 import { quoteCommand } from '../process/run.ts';
@@ -107,3 +108,19 @@ type ScryptWithOptions = (
   length: number,
   options: { N: number; r: number; p: number },
 ) => Promise<Buffer>;
+
+/** Where a private half is: in a file, in an encrypted file, with a program, or not here. */
+export type PrivateKeyPlace = 'file' | 'encrypted file' | 'command' | 'absent';
+
+/** What a private key's file is, unopened. Throws `keys.readable-by-others`. */
+export async function privateKeyFile(path: string): Promise<Exclude<PrivateKeyPlace, 'command'>> {
+  if (!existsSync(path)) return 'absent';
+  await checkPrivateKeyMode(path);
+  const file = await open(path, 'r');
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(64), 0, 64, 0);
+    return buffer.subarray(0, bytesRead).includes('BEGIN ENCRYPTED') ? 'encrypted file' : 'file';
+  } finally {
+    await file.close();
+  }
+}

@@ -8,9 +8,15 @@ import { SHA256_DIGEST_INFO } from '../authenticode/signer.ts';
 import { writeFileAtomic } from '../cache/directory.ts';
 import { commandSigner } from '../keys/command-signer.ts';
 import { readKeysFile } from '../keys/directory.ts';
-import { privateKeyKind, type ListedKey } from '../keys/list.ts';
 import { passphraseSource, type PassphraseSource } from '../keys/passphrase.ts';
-import { generateRsaKey, privateKeyToPem, readPrivateKey, signDigest } from '../keys/private-key.ts';
+import {
+  generateRsaKey,
+  privateKeyToPem,
+  readPrivateKey,
+  signDigest,
+  privateKeyFile,
+  type PrivateKeyPlace,
+} from '../keys/private-key.ts';
 
 export interface PcrSigner {
   /** SubjectPublicKeyInfo, PEM. */
@@ -43,7 +49,7 @@ export function hasPcrKey(directory: string): boolean {
 export interface ListedPcrKey {
   /** SHA-256 of the public key (SubjectPublicKeyInfo, DER), hexadecimal: what `.pcrsig` calls it by. */
   readonly fingerprint: string;
-  readonly privateKey: ListedKey['privateKey'];
+  readonly privateKey: PrivateKeyPlace;
 }
 
 /** `undefined` for a keys directory of before there was one. */
@@ -57,7 +63,7 @@ export async function listPcrKey(directory: string): Promise<ListedPcrKey | unde
     fingerprint: createHash('sha256')
       .update(publicKey.export({ type: 'spki', format: 'der' }))
       .digest('hex'),
-    privateKey: isElsewhere ? 'command' : await privateKeyKind(path(directory, 'key')),
+    privateKey: isElsewhere ? 'command' : await privateKeyFile(path(directory, 'key')),
   };
 }
 
