@@ -8,6 +8,7 @@ import { applyNetwork } from './network/apply.ts';
 import { NETWORK_SERVICE } from './network/paths.ts';
 import type { NetworkPlan } from './network/plan.ts';
 import { PATHS } from './paths.ts';
+import { refusal } from './plan/permission.ts';
 import { planConfig } from './plan/plan.ts';
 import type { ConfigPlan, Phase, Step, Verdict } from './plan/step.ts';
 import type { Reading } from './read.ts';
@@ -115,12 +116,8 @@ async function planFoundNetwork(
 ): Promise<{ readonly network: NetworkPlan | undefined; readonly verdicts: readonly Verdict[] }> {
   if (network === undefined) return { network: undefined, verdicts: [] };
   const key = 'network-config';
-  const rights = policy.sources[source] ?? [];
-  if (!rights.includes('network')) {
-    const line = `provisioning: { sources: { ${source}: [${[...rights, 'network'].join(', ')}] } }`;
-    const reason = `this image does not let ${source} do that; its definition would by: ${line}`;
-    return { network: undefined, verdicts: [{ key, at: AT_START, state: 'refused', reason }] };
-  }
+  if (policy.sources[source]?.includes('network') !== true)
+    return { network: undefined, verdicts: [refusal(key, AT_START, 'network', source, policy)] };
   const { planNetwork } = await import('./network/plan.ts');
   const { readNetworkFacts } = await import('./network/facts.ts');
   const plan = planNetwork(network, readNetworkFacts(system));

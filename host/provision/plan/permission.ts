@@ -71,15 +71,15 @@ export function permitted(config: MachineConfig, facts: MachineFacts, policy: Pr
     // Each script has a name of its own in the status.
     if (member === 'scripts')
       for (const script of config.scripts)
-        verdicts.push(refusal(`script ${script.name}`, script.at, right, facts, policy));
-    else if (place !== undefined) verdicts.push(refusal(key, place, right, facts, policy));
+        verdicts.push(refusal(`script ${script.name}`, script.at, right, facts.source, policy));
+    else if (place !== undefined) verdicts.push(refusal(key, place, right, facts.source, policy));
     const { [member]: _, ...rest } = left;
     left = { ...EMPTY_CONFIG, ...rest };
   }
   // A command among what needs no right by itself.
   const command = left.randomSeed?.command;
   if (command !== undefined && !rights.includes('scripts')) {
-    verdicts.push(refusal('random_seed.command', command.at, 'scripts', facts, policy));
+    verdicts.push(refusal('random_seed.command', command.at, 'scripts', facts.source, policy));
     const { randomSeed, ...rest } = left;
     const { command: _, ...seed } = randomSeed!;
     left = { ...rest, randomSeed: seed };
@@ -91,11 +91,12 @@ export function permitted(config: MachineConfig, facts: MachineFacts, policy: Pr
   return { config: left, facts: { ...facts, platform }, verdicts };
 }
 
-function refusal(
+/** What is told of a key that the source may not set: with the line of an image definition that would allow it. */
+export function refusal(
   key: string,
   at: Place,
   right: Right,
-  { source }: MachineFacts,
+  source: MachineFacts['source'],
   policy: ProvisioningPolicy,
 ): Verdict {
   const rights = [...(policy.sources[source] ?? []), right];

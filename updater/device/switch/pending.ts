@@ -5,18 +5,19 @@ import { SlipwayError } from '../../../spec/error.ts';
 import { runProgram } from '../../../system/program.ts';
 import type { System } from '../../../system/system.ts';
 import type { FileReference, ReleaseManifest } from '../../release/document.ts';
+import { PATHS } from '../paths.ts';
 import type { BootDisk } from './boot-disk.ts';
 import { bootFiles } from './boot-files.ts';
 import type { RunningVersion } from './facts.ts';
 import { updateKeys } from './keys.ts';
 import { isCurrentLoader } from './loader.ts';
-import { createMachineDisk, UPDATE_STATE } from './machine-disk.ts';
+import { createMachineDisk } from './machine-disk.ts';
 import { isStateEncrypted, trustedSigners } from './machine-facts.ts';
 import { performLoader } from './pending-loader.ts';
 import type { PendingAction } from './record-content.ts';
 import { changeRecord, loadRecord } from './record-store.ts';
 
-const FILES = `${UPDATE_STATE}/after`;
+const FILES = PATHS.after;
 const LIMIT_BYTES = 4 * 1024 * 1024;
 
 /**
