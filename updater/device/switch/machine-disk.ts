@@ -1,5 +1,6 @@
 /** BootDisk on the machine: each durable primitive, and the program or call behind it (decisions.md 12). */
 import { SlipwayError } from '../../../spec/error.ts';
+import { UPDATE_PATHS } from '../../../spec/update.ts';
 import { runProgram } from '../../../system/program.ts';
 import type { System } from '../../../system/system.ts';
 import type { BootDisk } from './boot-disk.ts';
@@ -11,7 +12,7 @@ import { mountedEsp, ESP_MOUNT } from './machine-esp.ts';
 import { powerCut } from './power-cut.ts';
 import { SUPERBLOCK_BYTES } from './superblock.ts';
 
-export const UPDATE_STATE = '/var/lib/slipway/update';
+const UPDATE_STATE = UPDATE_PATHS.state;
 const RECORD = `${UPDATE_STATE}/record`;
 /** Longest record that is read. */
 const READ_LIMIT_BYTES = 1024 * 1024;
