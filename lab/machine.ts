@@ -42,6 +42,8 @@ export interface MachineOptions {
   readonly sectorSize?: 512 | 4096;
   /** virtio's unless told. */
   readonly networkCard?: NetworkCard;
+  /** `closed`: the first card's network is QEMU's alone, not even the workstation can be reached; `open` unless told. */
+  readonly outside?: 'open' | 'closed';
   readonly extraDisks?: readonly DiskOptions[];
   /** Keys in the firmware's variables; `undefined`: Secure Boot off (setup mode). */
   readonly secureBoot?: SecureBootVariables;
@@ -147,6 +149,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     ...(options.authorizedKeys === undefined ? {} : { authorizedKeys: options.authorizedKeys }),
     ...(tpm === undefined ? {} : { tpm: tpm.socket }),
     networkCard: options.networkCard ?? 'virtio-net-pci',
+    outside: options.outside ?? 'open',
     smbiosStrings: options.smbiosStrings ?? [],
     restart: options.restart ?? 'on-reset',
     extra: options.extraArguments ?? [],

@@ -34,6 +34,8 @@ export interface QemuOptions {
   readonly consoleLog: string;
   readonly ports: readonly { readonly host: number; readonly guest: number }[];
   readonly networkCard: NetworkCard;
+  /** `closed`: nothing that the machine sends leaves QEMU; forwarded ports still lead to it. */
+  readonly outside: 'open' | 'closed';
   /** Control socket of swtpm. */
   readonly tpm?: string;
   readonly authorizedKeys?: string;
@@ -141,7 +143,7 @@ function diskArguments(disk: DiskOptions, index: number): string[] {
 function networkArguments(options: QemuOptions): string[] {
   const forwards = options.ports.map(({ host, guest }) => `,hostfwd=tcp:127.0.0.1:${host}-:${guest}`);
   return [
-    ...['-netdev', `user,id=net0${forwards.join('')}`],
+    ...['-netdev', `user,id=net0${options.outside === 'closed' ? ',restrict=on' : ''}${forwards.join('')}`],
     // No option ROM: nothing of ours boots over this network card.
     ...['-device', `${options.networkCard},netdev=net0,romfile=`],
   ];

@@ -48,7 +48,7 @@ export async function acquire(
   const heard = record === undefined ? policy : onlyHearing(policy, record.source);
   if (record?.source === 'operator') return { found: adopted, record, adopted, fault: undefined };
   try {
-    const found = await find(system, heard, where, record);
+    const found = await find(system, heard, where, record, adopted);
     return { found: found ?? adopted, record, adopted, fault: undefined };
   } catch (error) {
     return { found: adopted, record, adopted, fault: { text: faultText(error), passing: isPassing(error) } };
@@ -73,11 +73,14 @@ async function find(
   policy: ProvisioningPolicy,
   where: 'offline' | 'online',
   record: AdoptedRecord | undefined,
+  adopted: Found | undefined,
 ): Promise<Found | undefined> {
   // A source that was found once is looked for where it was; the first time, everywhere.
   const storage = record === undefined && where === 'online' ? 'all' : 'present';
   const found = await findOffline(system, policy, { storage });
   if (found !== undefined || where === 'offline') return found;
   const { findOnline } = await import('./source/find-online.ts');
-  return findOnline(system, policy, { endsAtMs: system.uptimeMs() + ONLINE_BUDGET_MS });
+  const asked = await findOnline(system, policy, { endsAtMs: system.uptimeMs() + ONLINE_BUDGET_MS });
+  if (asked?.source !== 'azure') return asked;
+  return (await import('./source/azure.ts')).withCustomData(asked, adopted);
 }

@@ -19,6 +19,7 @@ const PLAIN: QemuOptions = {
   consoleLog: '/s/log',
   ports: [{ host: 0, guest: 22 }],
   networkCard: 'virtio-net-pci',
+  outside: 'open',
   smbiosStrings: [],
   restart: 'on-reset',
   extra: [],

@@ -26,6 +26,7 @@ const HEADERS = { Metadata: 'true' };
 /** A machine is known to the service only some time after it has started. */
 const NOT_YET = [404, 410];
 const OVF_FILE = 'ovf-env.xml';
+const NO_DISC = `no disc with ${OVF_FILE}: there may be custom data that was not read`;
 
 export async function fetchAzure(system: System, http: HttpClient): Promise<Found> {
   const document = await instanceDocument(http);
@@ -64,6 +65,7 @@ export async function fetchAzure(system: System, http: HttpClient): Promise<Foun
       userData,
       networkConfig: network === undefined ? undefined : system.encode(network),
     }),
+    ...(custom && userData !== undefined ? { seed: { userData } } : {}),
     rawMetaData: document,
     metaData: metaDataOf({
       facts,
@@ -73,7 +75,20 @@ export async function fetchAzure(system: System, http: HttpClient): Promise<Foun
       raw: { ...raw, compute: { ...compute, userData: null, customData: null } },
     }),
     platformFacts: facts,
-    notes: ovf === undefined ? ['no disc with ovf-env.xml: there may be custom data that was not read'] : [],
+    notes: ovf === undefined ? [NO_DISC] : [],
+  };
+}
+
+/** Azure takes its disc away once the machine has said that it is ready: what stood on it is this instance's for good. */
+export function withCustomData(found: Found, adopted: Found | undefined): Found {
+  const custom = adopted?.source === 'azure' ? adopted.seed?.userData : undefined;
+  if (found.source !== 'azure' || !found.notes.includes(NO_DISC)) return found;
+  if (custom === undefined || adopted?.instanceId !== found.instanceId) return found;
+  return {
+    ...found,
+    userData: custom,
+    seed: { userData: custom },
+    notes: found.notes.filter((note) => note !== NO_DISC),
   };
 }
 

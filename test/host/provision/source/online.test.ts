@@ -17,7 +17,7 @@ import {
   type Programs,
 } from './link-local.ts';
 import { makeDisc } from './seed-images.ts';
-import { KEY, USER_DATA } from './services/platforms.ts';
+import { azureEnvironment, KEY, USER_DATA } from './services/platforms.ts';
 import { PLATFORMS, TROUBLES } from './services/scenarios.ts';
 
 const directory = scratchDirectory();
@@ -281,15 +281,10 @@ describe.skipIf(!canMakeNetworks())('in a network of its own', () => {
     });
 
     test('Azure’s custom data, on its disc, goes before the user data', async () => {
-      const data = Buffer.from('#cloud-config\nhostname: custom\n').toString('base64');
-      const xml = `<?xml version="1.0" encoding="utf-8"?><Environment xmlns="http://schemas.dmtf.org/ovf/environment/1"
- xmlns:wa="http://schemas.microsoft.com/windowsazure"><wa:ProvisioningSection><wa:Version>1.0</wa:Version>
-<LinuxProvisioningConfigurationSet xmlns="http://schemas.microsoft.com/windowsazure"><HostName>vm</HostName><UserName>a</UserName>
-<UserPassword>secret-word</UserPassword><CustomData>${data}</CustomData></LinuxProvisioningConfigurationSet></wa:ProvisioningSection></Environment>`;
       const disc = makeDisc(
         join(directory, `azure-${kind}.iso`),
         'rd_rdfe_stable',
-        { 'ovf-env.xml': xml },
+        { 'ovf-env.xml': azureEnvironment('#cloud-config\nhostname: custom\n') },
         'genisoimage -udf',
       );
       const { result } = await find(kind, {

@@ -145,6 +145,14 @@ export function azure(versions: readonly string[] = ['2021-08-01'], userData = U
   };
 }
 
+/** `ovf-env.xml` on the disc that Azure attaches at the first boot. */
+export function azureEnvironment(customData: string): string {
+  return `<?xml version="1.0" encoding="utf-8"?><Environment xmlns="http://schemas.dmtf.org/ovf/environment/1"
+ xmlns:wa="http://schemas.microsoft.com/windowsazure"><wa:ProvisioningSection><wa:Version>1.0</wa:Version>
+<LinuxProvisioningConfigurationSet xmlns="http://schemas.microsoft.com/windowsazure"><HostName>vm</HostName><UserName>a</UserName>
+<UserPassword>secret-word</UserPassword><CustomData>${base64(customData)}</CustomData></LinuxProvisioningConfigurationSet></wa:ProvisioningSection></Environment>`;
+}
+
 function wireServer(
   ...[method, path, headers, body]: [string, string, Parameters<Service>[0]['headers'], string]
 ): ReturnType<Service> {
