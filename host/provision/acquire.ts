@@ -5,6 +5,7 @@ import type { System } from '../../system/system.ts';
 import { onlyHearing } from './policy.ts';
 import { findOffline } from './source/find-offline.ts';
 import type { Found } from './source/found.ts';
+import { isOutOfSight } from './source/medium/devices.ts';
 import { readAdopted, readRecord, unheardSource } from './store/adopted.ts';
 import type { AdoptedRecord } from './store/record.ts';
 
@@ -76,7 +77,8 @@ async function find(
   adopted: Found | undefined,
 ): Promise<Found | undefined> {
   // A source that was found once is looked for where it was; the first time, everywhere.
-  const storage = record === undefined && where === 'online' ? 'all' : 'present';
+  const isAnywhere = record === undefined || isOutOfSight(system, record.origin);
+  const storage = isAnywhere && where === 'online' ? 'all' : 'present';
   const found = await findOffline(system, policy, { storage });
   if (found !== undefined || where === 'offline') return found;
   const { findOnline } = await import('./source/find-online.ts');

@@ -11,6 +11,7 @@ import { PATHS } from './paths.ts';
 import { lineOf, readFound, type Reading } from './read.ts';
 import { goDown, restartServices } from './running.ts';
 import type { Found } from './source/found.ts';
+import { isOutOfSight } from './source/medium/devices.ts';
 import { NO_CONFIGURATION, publishStatus } from './status.ts';
 import { digestOf, readTried, recordOf, storeAdopted, storeRecord } from './store/adopted.ts';
 import { isOwnFailure } from './store/failure.ts';
@@ -101,7 +102,8 @@ export async function configure(
     notes: excused ? [...found.notes, fault.text] : found.notes,
     revertsAt: tried?.revertsAt ?? null,
   };
-  const asks = isAsked(found) || reading.asksAgain;
+  // A drive that needs a driver is looked into beside running services.
+  const asks = isAsked(found) || reading.asksAgain || isOutOfSight(system, found.origin);
   // An image whose registry is away is asked for again soon; what waits for the next boot is not.
   const awaited = keys.some(({ key, state }) => key === 'services' && state === 'pending');
   if (stage === 'boot' ? pending || asks : awaited) makeDue(system);

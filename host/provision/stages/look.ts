@@ -6,6 +6,7 @@ import { PATHS } from '../paths.ts';
 import { onlyHearing, readPolicy } from '../policy.ts';
 import { readDmi } from '../source/dmi.ts';
 import { heard, lookOffline } from '../source/look-offline.ts';
+import { isOutOfSight } from '../source/medium/devices.ts';
 import { onlineSource } from '../source/platform.ts';
 import { makeRuntimeDirectory, publishStatus, wakeSlipd } from '../status.ts';
 import { readRecord, readTried, sameSeed, unheardSource } from '../store/adopted.ts';
@@ -35,6 +36,7 @@ export async function look(system: System, storage: 'present' | 'all'): Promise<
   const restore = readRestore(system, rootHash(system), record, policy.sources[record.source] ?? []);
   if (restore === undefined) return 'more';
   makeAgain(system, restore);
+  if (restore.due || isOutOfSight(system, record.origin)) makeDue(system);
   return 'done';
 }
 
@@ -48,7 +50,6 @@ function makeAgain(system: System, restore: Restore): void {
   applyNetwork(system, plan);
   system.writeText(PATHS.machine, `${JSON.stringify({ ...restore.machine, services: [] })}\n`, 0o600);
   publishStatus(system, restore.status, 'loud');
-  if (restore.due) makeDue(system);
 }
 
 function rootHash(system: System): string {

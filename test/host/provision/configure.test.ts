@@ -240,6 +240,50 @@ test('what a platform told is asked for again at each boot, also by another vers
   }
 });
 
+test('what is told by an address is asked for at every boot until its server answers', async () => {
+  machine.write(`${SEED}/meta-data`, 'seedfrom: http://192.0.2.9/\n');
+  for (const version of ['1', '2']) {
+    start({ version });
+    expect(await look(machine.system, 'present')).toBe('more');
+    expect(await provision('boot')).toMatchObject({ state: 'none' });
+    expect([version, machine.read(`${RUNTIME}/due`)]).toEqual([version, '']);
+  }
+});
+
+test('nobody is asked where a boot finds nothing', async () => {
+  await provision('boot');
+  expect(machine.read(`${RUNTIME}/due`)).toBeUndefined();
+});
+
+test('a medium whose drive needs a driver is looked for at each boot, beside running services', async () => {
+  const { system } = machine;
+  const found: Found = {
+    source: 'nocloud',
+    origin: '/dev/sr0 (cidata)',
+    instanceId: 'i-1',
+    userData: new TextEncoder().encode('#cloud-config\nhostname: one\n'),
+    metaData: { publicKeys: [], variables: {} },
+    platformFacts: { cloudName: 'nocloud' },
+    notes: [],
+  };
+  for (const [version, before] of [
+    ['1', 'look'],
+    ['2', 'plan'],
+  ] as const) {
+    start({ version });
+    if (before === 'look') {
+      makeRuntimeDirectory(system);
+      machine.write('/dev/sr0', '');
+      await configure(system, POLICY, { ...ADOPTED, found }, 'online');
+      system.remove('/dev/sr0');
+    } else expect(await provision('boot')).toMatchObject({ state: 'applied' });
+    expect(machine.read(`${RUNTIME}/due`)).toBe(before === 'look' ? undefined : '');
+    start({ version });
+    expect(await look(system, 'present')).toBe('done');
+    expect(machine.read(`${RUNTIME}/due`)).toBe('');
+  }
+});
+
 test('a service whose image cannot be fetched is asked for again soon', async () => {
   give('services: {web: {image: "registry.example/web:1"}}');
   const outcome = {

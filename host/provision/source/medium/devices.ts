@@ -45,6 +45,15 @@ export function eachMedium<Result>(
   return undefined;
 }
 
+/**
+ * Whether a medium that was read once (`origin`: `/dev/sr0 (cidata)`) cannot be seen now: taken out with its drive, or behind a controller whose driver
+ * nothing has asked for yet.
+ */
+export function isOutOfSight(system: System, origin: string): boolean {
+  const device = /^\/dev\/\w+(?= |$)/.exec(origin)?.[0];
+  return device !== undefined && system.status(device) === undefined;
+}
+
 interface BlockDevice {
   readonly name: string;
   readonly disk: string;
