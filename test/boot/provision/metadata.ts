@@ -1,18 +1,20 @@
 /**
  * A metadata service at the address that all clouds have it at, for one machine: a second card, whose network QEMU makes of 169.254.0.0/16, and in it
- * one address that leads to a server of ours. It answers as the real ones do (test/host/provision/source/services/).
+ * one address that leads to a server of ours. It answers as the real ones do (test/host/provision/source/services/). Azure has a second address, and
+ * here a third card for it.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { send } from '../../host/provision/source/services/send.ts';
 import type { Service } from '../../host/provision/source/services/service.ts';
 
 export interface MetadataServer {
   /** `METHOD path status`, as they came. */
   readonly requests: string[];
-  /** For QEMU: the card, and what firmware says of the machine. */
+  /** For QEMU: the cards, and what firmware says of the machine. */
   readonly arguments: readonly string[];
   /** From now on nobody answers; the address stays. */
   readonly silence: () => void;
@@ -22,9 +24,39 @@ export interface MetadataServer {
 /** Of the second card. */
 export const METADATA_CARD = '52:54:00:00:00:09';
 export const METADATA_ADDRESS = '169.254.0.15/16';
+/** Of the third. */
+export const WIRE_SERVER_CARD = '52:54:00:00:00:0a';
 
-/** Fields of SMBIOS as QEMU takes them: `type=1,manufacturer=Amazon EC2`. */
-export async function serveMetadata(service: Service, firmware: readonly string[]): Promise<MetadataServer> {
+interface Network {
+  readonly name: string;
+  readonly network: string;
+  readonly address: string;
+  readonly slot: number;
+  readonly card: string;
+}
+
+const METADATA: Network = {
+  name: 'metadata',
+  network: '169.254.0.0/16',
+  address: '169.254.169.254',
+  slot: 9,
+  card: METADATA_CARD,
+};
+/** Where an Azure machine says that it is ready. */
+export const WIRE_SERVER: Network = {
+  name: 'wireserver',
+  network: '168.63.129.0/24',
+  address: '168.63.129.16',
+  slot: 10,
+  card: WIRE_SERVER_CARD,
+};
+
+/** `firmware`: fields of SMBIOS as QEMU takes them: `type=1,manufacturer=Amazon EC2`. `further`: networks in which the same server answers. */
+export async function serveMetadata(
+  service: Service,
+  firmware: readonly string[] = [],
+  further: readonly Network[] = [],
+): Promise<MetadataServer> {
   const requests: string[] = [];
   const byPath = new Map<string, number>();
   let silent = false;
@@ -39,9 +71,7 @@ export async function serveMetadata(service: Service, firmware: readonly string[
       const body = Buffer.concat(chunks).toString();
       const answer = service({ method, path, headers, body, index: requests.length, indexOfPath });
       requests.push(`${method} ${path} ${answer.status}`);
-      const bytes = Buffer.from(answer.body ?? '');
-      response.writeHead(answer.status, { ...answer.headers, 'Content-Length': bytes.length });
-      response.end(bytes);
+      send(answer, response);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -58,14 +88,12 @@ socket.pipe(process.stdout);
 socket.on('error', () => process.exit(1)).on('close', () => process.exit(0));
 `,
   );
+  const command = `${process.execPath} ${relay}`;
   return {
     requests,
     arguments: [
       ...firmware.flatMap((fields) => ['-smbios', fields]),
-      '-netdev',
-      `user,id=metadata,net=169.254.0.0/16,guestfwd=tcp:169.254.169.254:80-cmd:${process.execPath} ${relay}`,
-      '-device',
-      `virtio-net-pci,netdev=metadata,romfile=,addr=9,mac=${METADATA_CARD}`,
+      ...[METADATA, ...further].flatMap((network) => cardIn(network, command)),
     ],
     silence: () => {
       silent = true;
@@ -77,4 +105,14 @@ socket.on('error', () => process.exit(1)).on('close', () => process.exit(0));
       rmSync(directory, { recursive: true });
     },
   };
+}
+
+/** In that network there is nobody but the server. */
+function cardIn({ name, network, address, slot, card }: Network, command: string): readonly string[] {
+  return [
+    '-netdev',
+    `user,id=${name},net=${network},restrict=on,guestfwd=tcp:${address}:80-cmd:${command}`,
+    '-device',
+    `virtio-net-pci,netdev=${name},romfile=,addr=0x${slot.toString(16)},mac=${card}`,
+  ];
 }
