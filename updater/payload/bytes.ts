@@ -8,6 +8,8 @@ export interface ByteReader {
   readonly bytes: (count: number) => Uint8Array;
   /** Unsigned, at most `limit`. */
   readonly number: (what: string, limit: number) => number;
+  /** As many of them, each at most `limit`, which fits 31 bits. */
+  readonly numbers: (count: number, what: string, limit: number) => Int32Array;
   /** Signed (zigzag), its magnitude at most `limit`. */
   readonly signed: (what: string, limit: number) => number;
 }
@@ -45,6 +47,18 @@ export function byteReader(input: Uint8Array, fail: (message: string) => Error):
       return input.subarray(position - count, position);
     },
     number,
+    numbers: (count, what, limit) => {
+      const values = new Int32Array(count);
+      for (let index = 0; index < count; index += 1) {
+        const first = input[position]!;
+        // Nearly all of them: one byte, without a call.
+        if (first < 0x80 && first <= limit) {
+          values[index] = first;
+          position += 1;
+        } else values[index] = number(what, limit);
+      }
+      return values;
+    },
     signed: (what, limit) => {
       const value = number(what, 2 * limit);
       return value % 2 === 0 ? value / 2 : -(value + 1) / 2;

@@ -27,33 +27,63 @@ export function applyPatch(patch: Uint8Array, source: Uint8Array, resultBytes: n
   if (resultBytes > LIMITS.resultBytes) throw fault(`it makes ${resultBytes} bytes`);
   const { columns, data } = readColumns(patch);
   const differencesBytes = columns.added.reduce((sum, value) => sum + value, 0);
+  const differences = differencesOf(data.subarray(0, differencesBytes));
   const result = new Uint8Array(resultBytes);
   let [cursor, made, difference, insertion] = [0, 0, 0, differencesBytes];
   for (let step = 0; step < columns.copied.length; step += 1) {
-    const [copied = 0, added = 0, inserted = 0, seek = 0] = [
-      columns.copied[step],
-      columns.added[step],
-      columns.inserted[step],
-      columns.seeks[step],
-    ];
+    // One by one: to destructure an array costs a slow interpreter more than the rest of a step.
+    const copied = columns.copied[step]!;
+    const added = columns.added[step]!;
+    const inserted = columns.inserted[step]!;
+    const seek = columns.seeks[step]!;
     if (cursor + copied + added > source.length) throw fault('it reads behind the end of the old bytes');
     if (made + copied + added + inserted > resultBytes) throw fault('it makes too much');
     if (difference + added > data.length || insertion + inserted > data.length)
       throw fault('it is too short');
-    if (copied > 0) result.set(source.subarray(cursor, cursor + copied), made);
-    cursor += copied;
-    made += copied;
-    for (const end = made + added; made < end; made += 1, cursor += 1, difference += 1)
-      result[made] = (source[cursor] ?? 0) + (data[difference] ?? 0);
+    if (copied + added > 0) result.set(source.subarray(cursor, cursor + copied + added), made);
+    cursor += copied + added;
+    made += copied + added;
+    if (added > 0) addDifferences(result, made - added, differences, difference, added);
+    difference += added;
     if (inserted > 0) result.set(data.subarray(insertion, insertion + inserted), made);
     made += inserted;
     insertion += inserted;
-    cursor += seek;
+    cursor += (seek >>> 1) ^ -(seek & 1);
     if (cursor < 0 || cursor > source.length) throw fault('it leaves the old bytes');
   }
   if (made !== resultBytes) throw fault('it makes too little');
   if (insertion !== data.length) throw fault('it is too long');
   return result;
+}
+
+interface Differences {
+  readonly bytes: Uint8Array;
+  /** The same, four by four, but for the last ones. */
+  readonly words: Int32Array;
+}
+
+/** Copied, so that they are aligned. */
+function differencesOf(data: Uint8Array): Differences {
+  const bytes = new Uint8Array(data);
+  return { bytes, words: new Int32Array(bytes.buffer, 0, bytes.length >> 2) };
+}
+
+/** Most differences are zero, and most of these lie four and four: a slow interpreter passes over them as words. */
+function addDifferences(
+  result: Uint8Array,
+  made: number,
+  { bytes, words }: Differences,
+  first: number,
+  count: number,
+): void {
+  const shift = made - first;
+  for (let at = first, end = first + count; at < end;)
+    if ((at & 3) === 0 && words[at >> 2] === 0) at += 4;
+    else {
+      const difference = bytes[at]!;
+      if (difference !== 0) result[at + shift]! += difference;
+      at += 1;
+    }
 }
 
 export function encodePatch(steps: readonly PatchStep[]): Uint8Array {
@@ -81,19 +111,19 @@ interface Columns {
   readonly copied: Int32Array;
   readonly added: Int32Array;
   readonly inserted: Int32Array;
+  /** Zigzag. */
   readonly seeks: Int32Array;
 }
 
 function readColumns(patch: Uint8Array): { readonly columns: Columns; readonly data: Uint8Array } {
   const reader = byteReader(patch, fault);
   const steps = reader.number('number of steps', LIMITS.steps);
-  const column = (what: string): Int32Array =>
-    Int32Array.from({ length: steps }, () => reader.number(what, LIMITS.resultBytes));
+  const column = (what: string): Int32Array => reader.numbers(steps, what, LIMITS.resultBytes);
   const columns = {
     copied: column('number of copied bytes'),
     added: column('number of differences'),
     inserted: column('number of inserted bytes'),
-    seeks: Int32Array.from({ length: steps }, () => reader.signed('seek', LIMITS.windowBytes)),
+    seeks: reader.numbers(steps, 'seek', 2 * LIMITS.windowBytes),
   };
   return { columns, data: reader.bytes(patch.length - reader.position()) };
 }

@@ -66,6 +66,8 @@ export interface DeltaReference extends PayloadReference {
 /** Of the root file system. */
 export interface RootContent {
   readonly sizeBytes: number;
+  /** Of the file system's bytes, without their tree. */
+  readonly sha256: string;
   /** 64 hexadecimal digits. */
   readonly rootHash: string;
   readonly salt: string;

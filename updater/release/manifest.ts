@@ -55,6 +55,7 @@ function file(maxBytes: number): Reader<FileReference> {
 const root = checked(
   object<RootContent>({
     sizeBytes: integer(BLOCK_BYTES, MAX_ROOT_BYTES),
+    sha256,
     rootHash: sha256,
     salt: sha256,
     full,

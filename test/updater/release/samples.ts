@@ -38,6 +38,7 @@ export const MANIFEST: ReleaseManifest = {
   layoutVersions: [1],
   root: {
     sizeBytes: 8192,
+    sha256: digest('2'),
     rootHash: digest('c'),
     salt: digest('d'),
     full: payload,

@@ -2,12 +2,16 @@
 import { SlipwayError } from '../../../spec/error.ts';
 import { BLOCK_BYTES } from '../../../spec/layout.ts';
 import type { System } from '../../../system/system.ts';
+import type { Operation } from '../../payload/operation.ts';
 import type { ReleaseManifest } from '../../release/document.ts';
 import type { ApplyContext, Checkpoint, DownloadKind, SlotFacts } from './facts.ts';
+import { startDigest } from './bulk.ts';
+import { deltaLeaves } from './delta-leaves.ts';
 import { fillSlot, repairSlot } from './fill.ts';
+import { findTree } from './leaves.ts';
 import { openMedium, type Medium } from './medium.ts';
 import { withScratch } from './scratch.ts';
-import { makeTree } from './tree.ts';
+import { makeTree, type TreeOptions } from './tree.ts';
 
 export interface RootOptions extends ApplyContext {
   readonly manifest: ReleaseManifest;
@@ -46,18 +50,12 @@ export async function applyRoot(system: System, options: RootOptions): Promise<A
 }
 
 async function fillAndVerify(system: System, options: RootOptions): Promise<ApplyOutcome> {
-  const { rootHash } = options.manifest.root;
   const before = options.fetcher.receivedBytes();
   const media = openMedia(system, options);
   try {
-    const kind = await fillSlot(system, options, media);
-    if ((await verify(system, options, media)) !== rootHash) {
-      await repairSlot(system, options, media);
-      if ((await verify(system, options, media)) !== rootHash)
-        throw new SlipwayError('update.root-hash', 'the slot does not hold what the release says', {
-          hint: 'the disk may be failing',
-        });
-    }
+    const { kind, operations } = await fillSlot(system, options, media);
+    if (operations === undefined || !(await verifyDelta(system, options, media, operations)))
+      await verifyBlocks(system, options, media);
     return { kind, receivedBytes: options.fetcher.receivedBytes() - before };
   } finally {
     for (const medium of [media.data, media.tree, media.source?.data, media.source?.tree]) medium?.close();
@@ -78,19 +76,67 @@ function openMedia(system: System, { source, target }: RootOptions): Media {
   };
 }
 
-/** The root hash of what the medium holds, whose tree is written meanwhile. */
-function verify(system: System, options: RootOptions, { data, tree }: Media): Promise<string> {
-  const { sizeBytes, salt } = options.manifest.root;
-  return makeTree(system, data, tree, {
-    scratch: options.scratch,
-    dataBlocks: sizeBytes / BLOCK_BYTES,
-    salt,
-    progress: (blocks) =>
-      options.progress({
-        phase: 'verify',
-        doneBytes: blocks * BLOCK_BYTES,
-        totalBytes: sizeBytes,
-        receivedBytes: options.fetcher.receivedBytes(),
-      }),
+/**
+ * What a delta made, by one digest of all that is read back, beside a tree of which little is hashed: in a quarter of the time that `verifyBlocks` takes.
+ * False says only that something is not as it should be, or cannot be told this way.
+ */
+async function verifyDelta(
+  system: System,
+  options: RootOptions,
+  { data, tree, source }: Media,
+  operations: readonly Operation[],
+): Promise<boolean> {
+  const { sizeBytes, rootHash, salt, sha256 } = options.manifest.root;
+  const sourceBlocks =
+    source === undefined ? undefined : await findTree(system, options.scratch, salt, source);
+  if (source === undefined || sourceBlocks === undefined) return false;
+  const dataBlocks = sizeBytes / BLOCK_BYTES;
+  const writeLeaves = deltaLeaves({
+    operations,
+    source: { tree: source.tree, dataBlocks: sourceBlocks },
+    target: { data, tree, dataBlocks },
   });
+  if (writeLeaves === undefined) return false;
+  await data.flush();
+  const verified = progressOf(options);
+  verified(0);
+  const digest = startDigest(system, data, sizeBytes);
+  const treeHash = await makeTree(system, data, tree, { ...treeOptions(options), writeLeaves }).catch(
+    async (error: unknown) => {
+      // What was started is waited for.
+      await digest();
+      throw error;
+    },
+  );
+  const dataHash = await digest();
+  verified(dataBlocks);
+  return treeHash === rootHash && dataHash === sha256;
+}
+
+/** Block by block; what is wrong is fetched anew, once. */
+async function verifyBlocks(system: System, options: RootOptions, media: Media): Promise<void> {
+  const { rootHash } = options.manifest.root;
+  const verify = (): Promise<string> =>
+    makeTree(system, media.data, media.tree, { ...treeOptions(options), progress: progressOf(options) });
+  if ((await verify()) === rootHash) return;
+  await repairSlot(system, options, media);
+  if ((await verify()) !== rootHash)
+    throw new SlipwayError('update.root-hash', 'the slot does not hold what the release says', {
+      hint: 'the disk may be failing',
+    });
+}
+
+function treeOptions({ manifest, scratch }: RootOptions): TreeOptions {
+  return { scratch, dataBlocks: manifest.root.sizeBytes / BLOCK_BYTES, salt: manifest.root.salt };
+}
+
+function progressOf({ progress, manifest, fetcher }: RootOptions): (blocks: number) => void {
+  return (blocks) => {
+    progress({
+      phase: 'verify',
+      doneBytes: blocks * BLOCK_BYTES,
+      totalBytes: manifest.root.sizeBytes,
+      receivedBytes: fetcher.receivedBytes(),
+    });
+  };
 }

@@ -2,7 +2,7 @@
 import { SlipwayError } from '../../../spec/error.ts';
 import { BLOCK_BYTES } from '../../../spec/layout.ts';
 import type { System } from '../../../system/system.ts';
-import type { Extent, PayloadHeader } from '../../payload/operation.ts';
+import type { Extent, Operation, PayloadHeader } from '../../payload/operation.ts';
 import type { DeltaReference } from '../../release/document.ts';
 import { payloadName } from '../../release/names.ts';
 import type { Media, RootOptions } from './apply.ts';
@@ -14,16 +14,23 @@ import { fetchBlockList, findTree, readLeaves, type Leaves } from './leaves.ts';
 import { applyOperations, blobsFrom, tasksFrom } from './operations.ts';
 import { rootDelta } from './plan.ts';
 
-export async function fillSlot(system: System, options: RootOptions, media: Media): Promise<DownloadKind> {
+export interface Filled {
+  readonly kind: DownloadKind;
+  /** Of the delta: all of them, whatever of them an earlier run had done. */
+  readonly operations?: readonly Operation[];
+}
+
+export async function fillSlot(system: System, options: RootOptions, media: Media): Promise<Filled> {
   const delta = rootDelta(options.manifest, options.source?.rootHash);
-  if (delta !== undefined && (await fillByDelta(system, options, media, delta))) return 'delta';
+  const operations = delta === undefined ? undefined : await fillByDelta(system, options, media, delta);
+  if (operations !== undefined) return { kind: 'delta', operations };
   const planned = delta === undefined;
   const full = await fullHeader(system, options);
   const places = await placesOf(system, options, media);
   if (places === undefined) {
     if (!planned) allow(options, 'full', fetchedBytes(blobsFrom(full, 0)));
     await fillFrom(system, options, media, { full, places: allMissing(options), phase: 'root' });
-    return 'full';
+    return { kind: 'full' };
   }
   if (!planned) allow(options, 'blocks', fetchedBytes(missingBlobs(full, places, 0)));
   await repairExtents(
@@ -32,7 +39,7 @@ export async function fillSlot(system: System, options: RootOptions, media: Medi
     media,
     await fillFrom(system, options, media, { full, places, phase: 'root' }),
   );
-  return 'blocks';
+  return { kind: 'blocks' };
 }
 
 /** The slot is not what it should be: whatever of its blocks the release's list says is wrong comes from the full payload. */
@@ -45,13 +52,13 @@ export async function repairSlot(system: System, options: RootOptions, media: Me
   await repair(system, options, media, places);
 }
 
-/** False where the delta is no good after all. */
+/** The delta's operations; `undefined` where it is no good after all. */
 async function fillByDelta(
   system: System,
   options: RootOptions,
   media: Media,
   delta: DeltaReference,
-): Promise<boolean> {
+): Promise<readonly Operation[] | undefined> {
   const payload = delta.sha256;
   try {
     const header = await fetchHeader(system, options, delta, {
@@ -70,14 +77,14 @@ async function fillByDelta(
       done: (operations) => options.checkpoint({ payload, operations }),
     });
     await repairExtents(system, options, media, bad);
-    return true;
+    return header.operations;
   } catch (error) {
     // A limit that its publisher did not know, a delta that is gone or broken: none of these keeps a machine from its update.
     if (
       error instanceof SlipwayError &&
       (error.code.startsWith('payload.') || error.code === 'fetch.missing')
     )
-      return false;
+      return undefined;
     throw error;
   }
 }

@@ -5,6 +5,8 @@ import type { System } from '../../../system/system.ts';
 
 export interface Medium {
   readonly path: string;
+  /** A block device: programs may go past the page cache. A regular file stands for one in tests only, and not every file system can. */
+  readonly direct: boolean;
   /** Exactly so many bytes; `undefined` where they cannot be read. */
   readonly read: (offset: number, count: number) => Uint8Array | undefined;
   /** Throws `update.write`. */
@@ -24,9 +26,11 @@ export function openMedium(system: System, path: string, access: 'read' | 'read-
   const file = system.open(path, { access });
   if (file < 0) throw new SlipwayError('update.open', `cannot open ${path}`);
   let open = true;
+  const direct = system.status(path)?.kind === 'block';
   const sync = (): Promise<void> => program(system, ['sync', '-d', path], path);
   return {
     path,
+    direct,
     read: (offset, count) => {
       const bytes = system.readAt(file, offset, count);
       return bytes !== 'failed' && bytes.length === count ? bytes : undefined;
@@ -38,9 +42,8 @@ export function openMedium(system: System, path: string, access: 'read' | 'read-
     sync,
     flush: async () => {
       await sync();
-      // A regular file has no such thing; only tests have one.
-      if (system.status(path)?.kind === 'block')
-        await program(system, ['blockdev', '--flushbufs', path], path);
+      // A regular file has no such thing.
+      if (direct) await program(system, ['blockdev', '--flushbufs', path], path);
     },
     close: () => {
       if (open) system.close(file);

@@ -6,6 +6,7 @@ import type { Blob, Extent, Operation, PayloadHeader } from '../../payload/opera
 import { applyPatch } from '../../payload/patch.ts';
 import { openBlobs } from './blob-source.ts';
 import { fetchBlobs, openContents, removeBlobs, type Contents } from './blobs.ts';
+import { copyStretch, isLong } from './bulk.ts';
 import type { ApplyContext, ApplyPhase } from './facts.ts';
 import { syncNowAndThen, type Medium } from './medium.ts';
 
@@ -35,6 +36,8 @@ export interface OperationsOptions {
 const BATCH_STORED_BYTES = 2 * 1024 * 1024;
 const BATCH_OPERATIONS = 256;
 const CHUNK_BYTES = 512 * 1024;
+/** Copied by one program: between two of them one may interrupt. */
+const PIECE_BYTES = 16 * 1024 * 1024;
 
 /** Returns what could not be made because the old image cannot be read there. Throws what fetching and writing throw. */
 export async function applyOperations(
@@ -101,7 +104,7 @@ async function makeBatch(
   const written = syncNowAndThen(target);
   const bad: Extent[] = [];
   for (const { operation } of batch) {
-    if (!(await makeOperation({ source, target, contents, written }, operation))) bad.push(operation.target);
+    bad.push(...(await makeOperation({ system, source, target, contents, written }, operation)));
     context.progress({
       phase: options.phase,
       doneBytes: operation.target.offset + operation.target.sizeBytes,
@@ -115,53 +118,77 @@ async function makeBatch(
 }
 
 interface Workplace {
+  readonly system: System;
   readonly source: Medium | undefined;
   readonly target: Medium;
   readonly contents: Contents;
   readonly written: (count: number) => Promise<void>;
 }
 
-/** False when the old image cannot be read, or is not what it was. */
-async function makeOperation(place: Workplace, operation: Operation): Promise<boolean> {
+/** What could not be made: the old image cannot be read there, or is not what it was. */
+async function makeOperation(place: Workplace, operation: Operation): Promise<readonly Extent[]> {
+  const { target } = operation;
   switch (operation.kind) {
     case 'zero':
-      return inChunks(operation.target, place, (_, count) => new Uint8Array(count));
-    case 'copy': {
-      const { sourceOffset, target } = operation;
-      return inChunks(target, place, (offset, count) =>
-        place.source?.read(sourceOffset + offset - target.offset, count),
-      );
-    }
+      return inChunks(target, place, (_, count) => new Uint8Array(count));
+    case 'copy':
+      return copy(place, operation);
     case 'full':
-      return inChunks(operation.target, place, (_, count) => place.contents.read(count));
+      return inChunks(target, place, (_, count) => place.contents.read(count));
     case 'patch': {
       const patch = place.contents.read(operation.blob.contentBytes);
       const window = readWindow(place.source, operation.extents);
-      if (window === undefined) return false;
+      if (window === undefined) return [target];
       // Of the right old bytes it makes exactly what it should: that it was refused says that they are not.
-      const result = attempt(() => applyPatch(patch, window, operation.target.sizeBytes));
-      if (result === undefined) return false;
-      place.target.write(operation.target.offset, result);
+      const result = attempt(() => applyPatch(patch, window, target.sizeBytes));
+      if (result === undefined) return [target];
+      place.target.write(target.offset, result);
       await place.written(result.length);
-      return true;
+      return [];
     }
   }
 }
 
+async function copy(
+  place: Workplace,
+  { sourceOffset, target }: Extract<Operation, { kind: 'copy' }>,
+): Promise<readonly Extent[]> {
+  const { system, source } = place;
+  const bad: Extent[] = [];
+  for (let done = 0; done < target.sizeBytes;) {
+    const piece = { offset: target.offset + done, sizeBytes: Math.min(PIECE_BYTES, target.sizeBytes - done) };
+    const stretch = { ...piece, sourceOffset: sourceOffset + done };
+    done += piece.sizeBytes;
+    if (source !== undefined && isLong(stretch) && (await copyStretch(system, source, place.target, stretch)))
+      await place.written(piece.sizeBytes);
+    else
+      bad.push(
+        ...(await inChunks(piece, place, (offset, count) =>
+          source?.read(stretch.sourceOffset + offset - piece.offset, count),
+        )),
+      );
+  }
+  return bad;
+}
+
+/** Chunk by chunk; those that cannot be made are told. */
 async function inChunks(
   { offset, sizeBytes }: Extent,
   { target, written }: Workplace,
   make: (offset: number, count: number) => Uint8Array | undefined,
-): Promise<boolean> {
+): Promise<readonly Extent[]> {
+  const bad: Extent[] = [];
   for (let done = 0; done < sizeBytes;) {
     const count = Math.min(CHUNK_BYTES, sizeBytes - done);
     const bytes = make(offset + done, count);
-    if (bytes === undefined) return false;
-    target.write(offset + done, bytes);
+    if (bytes === undefined) bad.push({ offset: offset + done, sizeBytes: count });
+    else {
+      target.write(offset + done, bytes);
+      await written(count);
+    }
     done += count;
-    await written(count);
   }
-  return true;
+  return bad;
 }
 
 function readWindow(source: Medium | undefined, extents: readonly Extent[]): Uint8Array | undefined {

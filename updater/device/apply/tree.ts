@@ -44,6 +44,8 @@ export interface TreeOptions {
   readonly dataBlocks: number;
   /** Hexadecimal. */
   readonly salt: string;
+  /** Writes the lowest level; without it, all of the data is hashed. */
+  readonly writeLeaves?: (hasher: BlockHasher, leaves: Level) => Promise<void>;
   readonly progress?: (doneBlocks: number) => void;
 }
 
@@ -59,7 +61,9 @@ export async function makeTree(
     await data.flush();
     let below = { medium: data, start: 0, blocks: options.dataBlocks };
     for (const level of treeLevels(options.dataBlocks)) {
-      await hashLevel(hasher, below, { medium: tree, ...level }, options.progress);
+      if (below.medium === data && options.writeLeaves !== undefined)
+        await options.writeLeaves(hasher, level);
+      else await hashLevel(hasher, below, { medium: tree, ...level }, options.progress);
       await tree.flush();
       below = { medium: tree, start: level.start, blocks: level.blocks };
     }
@@ -113,7 +117,11 @@ async function hashLevel(
   await pending?.();
 }
 
-function readBlocks({ medium, start }: Blocks, index: number, count: number): Uint8Array {
+export function readBlocks(
+  { medium, start }: Pick<Blocks, 'medium' | 'start'>,
+  index: number,
+  count: number,
+): Uint8Array {
   const bytes = medium.read((start + index) * BLOCK_BYTES, count * BLOCK_BYTES);
   if (bytes === undefined)
     throw new SlipwayError('update.read-back', `${medium.path} cannot be read at block ${start + index}`, {

@@ -97,6 +97,7 @@ export function fromPayload(system: System, published: () => Promise<Published |
 function collector(wanted: ReadonlyMap<number, string>, found: Map<number, Uint8Array>): Medium {
   return {
     path: 'memory',
+    direct: false,
     read: () => undefined,
     write: (offset, bytes) => {
       for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {

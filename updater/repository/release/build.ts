@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { isTrustedBy, readSignatures } from '../../../builder/authenticode/read.ts';
 import { children } from '../../../builder/authenticode/signed-data.ts';
 import { decode, encode } from '../../../builder/authenticode/der.ts';
+import { fileDigest } from '../../../builder/build/artifacts.ts';
 import { readFat } from '../../../builder/esp/read.ts';
 import { decodeGpt, GPT_HEAD_BYTES } from '../../../builder/gpt/table.ts';
 import { inspectPe } from '../../../builder/inspect/pe.ts';
@@ -37,6 +38,7 @@ export interface Build {
   /** Signed for machines of the lab. */
   readonly debug: boolean;
   readonly root: ImageFile & {
+    readonly sha256: string;
     readonly rootHash: string;
     readonly salt: string;
     /** Digest of each block, one after another: the lowest level of the verity tree. */
@@ -156,7 +158,12 @@ async function readRoot(path: string, treePath: string, manifest: Manifest): Pro
         superblock.dataBlocks === 1
           ? Buffer.from(rootHash, 'hex')
           : (await tree.read(tree.sizeBytes - paddedBytes, paddedBytes)).subarray(0, listBytes);
-      return { path, sizeBytes: data.sizeBytes, rootHash, salt: superblock.salt, blockList };
+      return {
+        path,
+        sizeBytes: data.sizeBytes,
+        sha256: await fileDigest(path),
+        ...{ rootHash, salt: superblock.salt, blockList },
+      };
     }),
   );
 }

@@ -32,6 +32,7 @@ export async function makeManifest(
     ...{ image, version, architecture, notes, epoch, stateVersion, minMemoryMiB, layoutVersions },
     root: {
       sizeBytes: build.root.sizeBytes,
+      sha256: build.root.sha256,
       rootHash: build.root.rootHash,
       salt: build.root.salt,
       full: payloads.root.full,

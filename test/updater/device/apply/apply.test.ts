@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createNodeSystem } from '../../../../system/node.ts';
+import type { System } from '../../../../system/system.ts';
 import { applyRoot, type RootOptions } from '../../../../updater/device/apply/apply.ts';
 import type { Checkpoint } from '../../../../updater/device/apply/facts.ts';
 import { applyUki } from '../../../../updater/device/apply/uki.ts';
@@ -25,7 +26,8 @@ import { expectApplied, isRubbish, makeSlots, type Slots } from './slots.ts';
 
 const directory = scratchDirectory();
 const system = createNodeSystem();
-const release = await makeRelease(join(directory, 'release'));
+// Its last 240 blocks are copied in one stretch, by a program.
+const release = await makeRelease(join(directory, 'release'), { blocks: 1000 });
 
 const machine = (): Slots => makeSlots(directory, release);
 
@@ -56,6 +58,34 @@ describe('a root', () => {
     expectApplied(here, release);
     expect(outcome.kind).toBe('delta');
     expect(outcome.receivedBytes).toBe(release.manifest.root.deltas[0]?.sizeBytes);
+  });
+
+  test('made by a delta is not hashed block by block: the digests of what was copied are copied too', async () => {
+    const here = machine();
+    const spawned: (readonly string[])[] = [];
+    const counting: System = {
+      ...system,
+      spawn: (argv, how) => {
+        spawned.push(argv);
+        return system.spawn(argv, how);
+      },
+    };
+    await applyRoot(counting, options(here));
+    expectApplied(here, release);
+    const hashed = spawned.flatMap((argv) => (argv[0] === 'sha256sum' ? argv.slice(1) : []));
+    expect(hashed.filter((path) => path.includes('/blocks')).length).toBeLessThan(400);
+    expect(
+      spawned.filter(([name, ...words]) => name === 'dd' && words.some((word) => word.startsWith('of='))),
+    ).not.toEqual([]);
+  });
+
+  test('is found out where the running version’s tree is rotten, and made all the same', async () => {
+    const here = machine();
+    // A digest of a block that is copied: leaves lie behind the superblock, and one level above them.
+    flip(here.source.verityDevice, 2 * 4096 + 32 * 5);
+    await applyRoot(system, options(here));
+    flip(here.source.verityDevice, 2 * 4096 + 32 * 5);
+    expectApplied(here, release);
   });
 
   test('is made in full where nothing is known of the running version', async () => {

@@ -116,6 +116,7 @@ export async function makeRelease(
       layoutVersions: [1],
       root: {
         sizeBytes: statSync(roots.new).size,
+        sha256: sha256(readFileSync(roots.new)),
         rootHash: info.new.rootHash,
         salt: SALT,
         full: await full(roots.new, 4096),

@@ -180,6 +180,7 @@ export function manifestOf(version: string, change: Partial<ReleaseManifest> = {
     layoutVersions: [1],
     root: {
       sizeBytes: 4096 * 100,
+      sha256: sha256('root'),
       rootHash: rootHashOf(version),
       salt: sha256('salt'),
       full: payload,
