@@ -14,6 +14,8 @@ export const MACHINE_PATHS = {
   emptyState: '/usr/lib/slipway/state.ext4.zst',
   /** Everything that lives as long as a boot. */
   runtime: '/run/slipway',
+  /** What a shutdown ends with: `reboot`, `poweroff`, or `external` (init is at it, and knows). */
+  shutdown: '/run/slipway/shutdown',
   /** `<service>/{upper,work,rootfs}`: overlays of writable services (MachineService.writable). */
   overlays: '/run/slipway/overlay',
   /** What slipd and the services keep; on the state partition. */

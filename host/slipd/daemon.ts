@@ -293,7 +293,7 @@ export function runDaemon(system: System): void {
     });
     // When all is down there is nothing left to do; init, or its script, waits for us.
     system.onSignal('SIGTERM', () =>
-      memory.shutdown?.finished === true ? system.exit(0) : shutDown('external'),
+      memory.shutdown?.finished === true ? system.exit(0) : shutDown(requestedShutdown(system) ?? 'external'),
     );
   }
 

@@ -16,8 +16,7 @@ export const PATHS = {
   /** Exists once `sysinit` is through: file systems are mounted, the files of /etc made. */
   ready: `${runtime}/boot/ready`,
   pidFile: `${runtime}/slipd.pid`,
-  /** Asks for a shutdown: `reboot`, `poweroff`, or `external` (init is at it already). */
-  shutdown: `${runtime}/shutdown`,
+  shutdown: MACHINE_PATHS.shutdown,
   /** Exists once every service is down: the shutdown script waits for it. */
   stopped: `${runtime}/stopped`,
   /** Commands that run for clients: `<id>` holds process id and start time. */

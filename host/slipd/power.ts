@@ -11,7 +11,7 @@ const INIT_SIGNALS = { reboot: 15, poweroff: 12 } as const;
 const LOGS_LIMIT_MS = 2_000;
 const LOGS_POLL_MS = 20;
 
-/** A shutdown that was under way when slipd was killed, or that somebody asked for by file. */
+/** A shutdown that was under way when slipd was killed, or that somebody asked for by file before init was told. */
 export function requestedShutdown(system: System): PowerAction | undefined {
   const text = system.readText(PATHS.shutdown)?.trim();
   return text === 'reboot' || text === 'poweroff' || text === 'external' ? text : undefined;

@@ -1,4 +1,5 @@
 /** The parts that the commands compose, in one place: on the machine the real ones, in tests others for what needs a machine. */
+import { MACHINE_PATHS } from '../../spec/machine.ts';
 import type { System } from '../../system/system.ts';
 import { applyRoot } from './apply/apply.ts';
 import { planDownload } from './apply/plan.ts';
@@ -68,7 +69,11 @@ export const MACHINE_PARTS: Parts = {
   planDownload,
   applyRoot,
   applyUki,
-  reboot: (system) => void system.kill(INIT.pid, INIT.restart),
+  reboot: (system) => {
+    // Where it is known what init was asked for, its own steps, with their seconds of sleep, are left out.
+    system.writeText(MACHINE_PATHS.shutdown, 'reboot\n');
+    system.kill(INIT.pid, INIT.restart);
+  },
 };
 
 /** veritysetup's superblock: the length of the salt at 80, the salt at 88. */
