@@ -4,8 +4,12 @@
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readPrograms } from '../builder/build/programs.ts';
+import { bytecodeCompiler, inBytecode } from '../builder/build/bytecode.ts';
+import { provisioningFiles } from '../builder/build/provisioning-files.ts';
+import { readLock } from '../builder/lock/lock-file.ts';
 import { run } from '../builder/process/run.ts';
+import { openToolbox } from '../builder/tools/toolbox.ts';
+import { loadImage } from '../spec/load.ts';
 import { buildTestImage } from '../test/boot/image.ts';
 import { makeFat } from '../test/host/provision/source/seed-images.ts';
 import { slipShell } from './idle.ts';
@@ -21,6 +25,8 @@ export interface ProvisionResult {
   readonly downloadBytes: number;
   readonly rounds: number;
 }
+
+const IMAGE = 'bench/images/provisioned.yaml';
 
 interface Cost {
   readonly wallMs: number;
@@ -68,7 +74,7 @@ export async function benchProvision(rounds: number): Promise<ProvisionResult> {
   const directory = join(WORK, 'provision');
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
-  const source = await buildTestImage('bench/images/provisioned.yaml');
+  const source = await buildTestImage(IMAGE);
   const medium = makeFat(join(directory, 'cidata.img'), 'CIDATA', FILES);
   const boot = async (name: string): Promise<readonly Entry[]> => {
     const machine = await benchMachine(join('provision', name), {
@@ -124,10 +130,19 @@ function sum(entries: readonly Entry[]): Cost {
   return { wallMs: total('wallMs'), cpuMs: total('cpuMs'), peakBytes };
 }
 
+/** What `provisioning:` puts into the image: programs as they are installed, policy, filters. */
 async function weight(file: string): Promise<{ programBytes: number; downloadBytes: number }> {
-  const programs = await readPrograms(['look.js', 'provision.js', 'services.js']);
-  const text = programs.map((program) => program.text).join('');
-  await writeFile(file, text);
+  const { image } = await loadImage(IMAGE);
+  const lock = await readLock(IMAGE.replace('.yaml', '.lock'));
+  if (image === undefined || lock === undefined) throw new Error(`${IMAGE} cannot be read`);
+  const compiler = bytecodeCompiler('amd64', lock, await openToolbox(lock.tools));
+  const entries = await inBytecode(await provisioningFiles(image), compiler);
+  const bytes = Buffer.concat(
+    entries.map((entry) =>
+      entry.type === 'file' && entry.source.kind === 'bytes' ? entry.source.bytes : Buffer.of(),
+    ),
+  );
+  await writeFile(file, bytes);
   const { stdout } = await run(['zstd', '-19', '--long=27', '-c', file]);
-  return { programBytes: Buffer.byteLength(text), downloadBytes: stdout.length };
+  return { programBytes: bytes.length, downloadBytes: stdout.length };
 }

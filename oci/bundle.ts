@@ -4,6 +4,7 @@ import { MACHINE_PATHS, type MachineService } from '../spec/machine.ts';
 import type { Architecture } from '../spec/image.ts';
 import { SlipwayError } from '../spec/error.ts';
 import type { ServiceDefinition } from '../spec/service.ts';
+import { boundingCapabilities } from './capabilities.ts';
 import { containerDevices } from './devices.ts';
 import { machineHealthCheck } from './healthcheck.ts';
 import type { ImageConfig } from './image-config.ts';
@@ -16,10 +17,10 @@ import { requireProgram } from './program.ts';
 import { ociResources } from './resources.ts';
 import { rootAdditions, type HostPathType, type RootAddition } from './root-entries.ts';
 import type { RootView } from './root-view.ts';
-import type { OciConfig } from './runtime-spec.ts';
+import type { OciConfig, OciSeccomp } from './runtime-spec.ts';
 import type { SeccompProfile } from './seccomp/profile.ts';
 import { compileSeccomp } from './seccomp/compile.ts';
-import { resolveSeccomp } from './seccomp/resolve.ts';
+import { resolveSeccomp, usesDefaultProfile } from './seccomp/resolve.ts';
 import { containerUser } from './user.ts';
 
 export interface BundleContext {
@@ -31,6 +32,8 @@ export interface BundleContext {
   /** The profile that `security_opt: seccomp:<file>` names, already read (seccomp/profile.ts). */
   readonly seccompProfile?: SeccompProfile;
   readonly hostPathType?: HostPathType;
+  /** The default profile for a service's capabilities as it was compiled before, in base64; `undefined` where it was not. */
+  readonly defaultFilter?: (capabilities: readonly string[]) => string | undefined;
   /** Where crun finds the root, when it is not where the builder puts it. */
   readonly rootPath?: string;
 }
@@ -56,8 +59,7 @@ export function makeBundle(service: ServiceDefinition, context: BundleContext): 
   const mounts = ociMounts(service, service.init ? [initMount()] : []);
   const devices = containerDevices(service);
   const sysctl = ociSysctls(service);
-  const seccomp = resolveSeccomp(service, context.architecture, context.seccompProfile);
-  const seccompProgram = seccomp === undefined ? undefined : compileSeccomp(seccomp, context.architecture);
+  const { seccomp, filter } = seccompOf(service, context);
   const hostname = containerHostname(service);
   const propagation = rootfsPropagation(mounts);
 
@@ -77,7 +79,7 @@ export function makeBundle(service: ServiceDefinition, context: BundleContext): 
     root: { path: context.rootPath ?? rootPath(service), readonly: service.readOnly },
     ...(hostname === undefined ? {} : { hostname }),
     mounts,
-    ...annotations(service, image, seccompProgram),
+    ...annotations(service, image, filter),
     linux: {
       cgroupsPath: `/slipway/${service.name}`,
       namespaces: ociNamespaces(service),
@@ -86,7 +88,7 @@ export function makeBundle(service: ServiceDefinition, context: BundleContext): 
       ...(propagation === undefined ? {} : { rootfsPropagation: propagation }),
       ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),
       ...(service.privileged ? {} : { maskedPaths: MASKED_PATHS, readonlyPaths: READONLY_PATHS }),
-      ...(seccomp === undefined || seccompProgram !== undefined ? {} : { seccomp }),
+      ...(seccomp === undefined ? {} : { seccomp }),
     },
   };
   return {
@@ -94,6 +96,21 @@ export function makeBundle(service: ServiceDefinition, context: BundleContext): 
     machine: machineService(service, root, healthCheck, context.hostPathType),
     rootAdditions: rootAdditions(service, mounts, root, context.hostPathType),
   };
+}
+
+/** The program for the kernel in base64, or, where only libseccomp can make one, the rules; neither for an unconfined service. */
+function seccompOf(
+  service: ServiceDefinition,
+  { architecture, seccompProfile, defaultFilter }: BundleContext,
+): { readonly filter?: string; readonly seccomp?: OciSeccomp } {
+  if (usesDefaultProfile(service)) {
+    const filter = defaultFilter?.(boundingCapabilities(service));
+    if (filter !== undefined) return { filter };
+  }
+  const seccomp = resolveSeccomp(service, architecture, seccompProfile);
+  if (seccomp === undefined) return {};
+  const program = compileSeccomp(seccomp, architecture);
+  return program === undefined ? { seccomp } : { filter: encodeBase64(program) };
 }
 
 /** Where crun finds the root: beside config.json, or, writable, where the monitor has mounted the overlay (spec/machine.ts). */
@@ -117,7 +134,7 @@ function initMount(): OciConfig['mounts'][number] {
 function annotations(
   service: ServiceDefinition,
   image: ImageConfig | undefined,
-  seccompProgram: Uint8Array | undefined,
+  filter: string | undefined,
 ): Pick<OciConfig, 'annotations'> {
   // crun acts upon annotations under run.oci: an image must not reach it, a service should not believe that it could.
   const reserved = Object.keys(service.labels).find((name) => name.startsWith('run.oci.'));
@@ -129,8 +146,6 @@ function annotations(
   const labels = Object.entries({ ...image?.labels, ...service.labels })
     .filter(([name]) => !name.startsWith('run.oci.'))
     .sort(([a], [b]) => (a < b ? -1 : 1));
-  if (seccompProgram !== undefined) {
-    labels.push(['run.oci.seccomp_bpf_data', encodeBase64(seccompProgram)]);
-  }
+  if (filter !== undefined) labels.push(['run.oci.seccomp_bpf_data', filter]);
   return labels.length === 0 ? {} : { annotations: Object.fromEntries(labels) };
 }

@@ -12,6 +12,8 @@ export const PROVISIONING_PATHS = {
   look: '/usr/lib/slipway/look.js',
   /** The seccomp filter of containers that scripts run in: BPF, in base64. Only where scripts may run in one. */
   scriptFilter: '/usr/lib/slipway/script-seccomp',
+  /** The default profile for services, compiled: each file is named for those capabilities that it is for. */
+  serviceFilters: '/usr/lib/slipway/service-seccomp',
   /** What was adopted; on the state partition, so never believed. 0700. */
   state: '/var/lib/slipway/provision',
   /** What an installer left for the first boot: `user-data`, `meta-data`, `vendor-data`, `network-config`, read as NoCloud's. */

@@ -20,6 +20,7 @@ import { writeTar } from '../tree/tar.ts';
 import { makeVerity } from '../verity/verity.ts';
 import { encryptionFiles } from './encryption-files.ts';
 import { signedUki } from './boot.ts';
+import { inBytecode } from './bytecode.ts';
 import { writeDisk } from './disk.ts';
 import { buildKey, contentDigest, finishedBuild, rememberBuild } from './finished.ts';
 import { openInputs } from './inputs.ts';
@@ -81,11 +82,11 @@ export async function buildImage(image: ImageDefinition, options: BuildOptions):
   await removeLeftovers(output);
   const inputs = await openInputs(image, lock, progress);
   const modules = await progress.step('modules', () => chosenModules(image, inputs));
-  const root = await progress.step('compose', () =>
+  const root = await progress.step('compose', async () =>
     rootTree(image, inputs, [
       ...moduleEntries(modules, modules.modules, 'modules'),
       ...updater,
-      ...provisioner,
+      ...(await inBytecode(provisioner, inputs.compiler)),
       ...(pcr === undefined ? [] : encryptionFiles(pcr.publicKey)),
     ]),
   );

@@ -7,17 +7,21 @@ import type { LockedPackage } from '../lock/lock-file.ts';
 import { busyboxLinks } from '../tree/busybox.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { hostPackages } from '../tree/host-packages.ts';
-import type { PackageIndex } from '../tree/package-index.ts';
 import { takePackages } from '../tree/packages.ts';
 import { mergeLayers, ownFiles } from '../tree/root.ts';
 import { skeleton, textFile } from '../tree/skeleton.ts';
 import { osRelease } from '../uki/os-release.ts';
-import { programFiles } from './programs.ts';
+import { inBytecode } from './bytecode.ts';
+import type { BuildInputs } from './inputs.ts';
+import { programFiles, slipCommand } from './programs.ts';
 
 export const HOST_COMPONENT = 'host';
 
 /** Everything but the services, their descriptions and the kernel's modules. */
-export async function hostTree(image: ImageDefinition, index: PackageIndex): Promise<TreeEntry[]> {
+export async function hostTree(
+  image: ImageDefinition,
+  { index, compiler }: Pick<BuildInputs, 'index' | 'compiler'>,
+): Promise<TreeEntry[]> {
   const taken = takePackages(hostPackages(image), index, HOST_COMPONENT);
   const packaged = [...taken.values()];
   return mergeLayers(
@@ -27,7 +31,8 @@ export async function hostTree(image: ImageDefinition, index: PackageIndex): Pro
     certificateBundle(packaged.filter(isCertificate)),
     identity(image),
     bootFiles(image),
-    await programFiles(),
+    await inBytecode(await programFiles(), compiler),
+    await slipCommand(),
     await ownFiles(image.host.files, HOST_COMPONENT),
   );
 }

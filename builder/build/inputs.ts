@@ -11,6 +11,7 @@ import { parseSeccompProfile, type SeccompProfile } from '../../oci/seccomp/prof
 import type { Progress } from '../progress.ts';
 import { openToolbox, type Toolbox } from '../tools/toolbox.ts';
 import { indexPackages, type OpenedPackage, type PackageIndex } from '../tree/package-index.ts';
+import { bytecodeCompiler, type Compiler } from './bytecode.ts';
 import { openServiceImages, type ServiceImage } from './images.ts';
 
 export interface BuildInputs {
@@ -18,6 +19,7 @@ export interface BuildInputs {
   readonly packages: readonly OpenedPackage[];
   readonly kernel: OpenedPackage;
   readonly toolbox: Toolbox;
+  readonly compiler: Compiler | undefined;
   /** Of the services whose root is an OCI image, by service. */
   readonly images: ReadonlyMap<string, ServiceImage>;
   /** Seccomp profiles of the services' own, by path. */
@@ -48,6 +50,7 @@ export async function openInputs(
     packages,
     kernel,
     toolbox,
+    compiler: bytecodeCompiler(image.architecture, lock, toolbox),
     images: await openServiceImages(image, lock, toolbox, progress),
     seccompProfiles: await readSeccompProfiles(image),
   };

@@ -7,17 +7,24 @@ import { slipwayRoot } from '../own-files.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { textFile } from '../tree/skeleton.ts';
 
-const PROGRAMS = ['slipd.js', 'slip.js', 'partition.js', 'install.js'] as const;
+const PROGRAMS = ['slipd.js', 'partition.js', 'install.js'] as const;
+const SLIP = `${MACHINE_PATHS.programs}/slip.js`;
 
-/** `/usr/lib/slipway/{slipd,slip,partition,install}.js`, and `slip` on the PATH. */
+/** `/usr/lib/slipway/{slipd,partition,install}.js` */
 export async function programFiles(): Promise<TreeEntry[]> {
-  const programs = await Promise.all(
+  return Promise.all(
     PROGRAMS.map(async (name) =>
       textFile(`${MACHINE_PATHS.programs}/${name}`, await readProgram(name), 'slipway'),
     ),
   );
-  const slip = `#!/bin/sh\nexec /usr/bin/qjs -m ${MACHINE_PATHS.programs}/slip.js "$@"\n`;
-  return [...programs, textFile('/usr/bin/slip', slip, 'slipway', 0o755)];
+}
+
+/** `slip`, on the PATH. One file as it is, since services have it mounted by its name (system-containers/ssh). */
+export async function slipCommand(): Promise<TreeEntry[]> {
+  return [
+    textFile(SLIP, await readProgram('slip.js'), 'slipway'),
+    textFile('/usr/bin/slip', `#!/bin/sh\nexec /usr/bin/qjs -m ${SLIP} "$@"\n`, 'slipway', 0o755),
+  ];
 }
 
 function programPath(name: string): string {

@@ -3,11 +3,17 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { encodeBase64 } from '../../spec/base64.ts';
 import { MACHINE_PATHS } from '../../spec/machine.ts';
-import { DEFAULT_PROFILE } from '../../oci/seccomp/default-profile.ts';
+import { DEFAULT_CAPABILITIES } from '../../oci/capabilities.ts';
+import { DEFAULT_PROFILE, filterName } from '../../oci/seccomp/default-profile.ts';
 import { compileSeccomp } from '../../oci/seccomp/compile.ts';
 import { resolveProfile } from '../../oci/seccomp/resolve.ts';
 import type { Architecture, ImageDefinition } from '../../spec/image.ts';
-import { PROVISIONING_PATHS, SCRIPT_CAPABILITIES, type ProvisioningPolicy } from '../../spec/provisioning.ts';
+import {
+  PROVISIONING_PATHS,
+  SCRIPT_CAPABILITIES,
+  type ProvisioningPolicy,
+  type Right,
+} from '../../spec/provisioning.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { textFile } from '../tree/skeleton.ts';
 import { readPrograms } from './programs.ts';
@@ -29,18 +35,37 @@ export async function provisioningFiles(image: ImageDefinition): Promise<TreeEnt
       : // Root alone: it may hold secrets.
         [textFile(PROVISIONING_PATHS.builtIn, await readFile(userDataFile, 'utf8'), COMPONENT, 0o600)]),
     ...scriptFilter(policy, image.architecture),
+    ...serviceFilters(policy, image.architecture),
     ...(await readPrograms(PROGRAMS)).map(({ name, text }) =>
       textFile(`${MACHINE_PATHS.programs}/${name}`, text, COMPONENT),
     ),
   ];
 }
 
-/** Docker's default profile for the capabilities of scripts, compiled: as services of the image have it. */
+/** The default profile for the capabilities of scripts, compiled: as services of the image have it. */
 function scriptFilter(policy: ProvisioningPolicy, architecture: Architecture): TreeEntry[] {
-  const mayRun = Object.values(policy.sources).some((rights) => rights.includes('scripts'));
-  if (!mayRun || policy.scripts !== 'container') return [];
-  const profile = resolveProfile(DEFAULT_PROFILE, architecture, SCRIPT_CAPABILITIES);
-  const program = compileSeccomp(profile, architecture);
+  if (!mayDo(policy, 'scripts') || policy.scripts !== 'container') return [];
+  return [filterFile(PROVISIONING_PATHS.scriptFilter, SCRIPT_CAPABILITIES, architecture)];
+}
+
+/** And for services that keep the usual capabilities, or drop them all: compiling takes longer on a machine than everything else about a service. */
+function serviceFilters(policy: ProvisioningPolicy, architecture: Architecture): TreeEntry[] {
+  if (!mayDo(policy, 'services')) return [];
+  return [DEFAULT_CAPABILITIES, []].map((capabilities) =>
+    filterFile(
+      `${PROVISIONING_PATHS.serviceFilters}/${filterName(capabilities)}`,
+      capabilities,
+      architecture,
+    ),
+  );
+}
+
+function mayDo({ sources }: ProvisioningPolicy, right: Right): boolean {
+  return Object.values(sources).some((rights) => rights.includes(right));
+}
+
+function filterFile(path: string, capabilities: readonly string[], architecture: Architecture): TreeEntry {
+  const program = compileSeccomp(resolveProfile(DEFAULT_PROFILE, architecture, capabilities), architecture);
   if (program === undefined) throw new Error('the default seccomp profile cannot be compiled');
-  return [textFile(PROVISIONING_PATHS.scriptFilter, `${encodeBase64(program)}\n`, COMPONENT)];
+  return textFile(path, `${encodeBase64(program)}\n`, COMPONENT);
 }

@@ -21,7 +21,7 @@ export async function rootTree(
   inputs: BuildInputs,
   more: readonly TreeEntry[],
 ): Promise<RootTree> {
-  const hostFiles = await hostTree(image, inputs.index);
+  const hostFiles = await hostTree(image, inputs);
   const hostPathType = typeOnMachine(hostFiles);
   const services = await Promise.all(
     image.services.map((service) => serviceTree(service, image, inputs, hostPathType)),

@@ -15,6 +15,7 @@ export const BUILD_TOOL_PACKAGES: readonly string[] = [
   'fdisk',
   'libc6',
   'mtools',
+  'quickjs',
   'xz-utils',
   'zstd',
 ];

@@ -5,7 +5,7 @@
 import type { SeccompProfile, SeccompRule } from './profile.ts';
 
 /** Allowed to everybody. Names that an architecture lacks count for the others. */
-const COMMON = words(`
+const COMMON = `
   accept accept4 access adjtimex alarm bind brk cachestat capget capset chdir chmod chown chown32
   clock_adjtime clock_adjtime64 clock_getres clock_getres_time64 clock_gettime clock_gettime64
   clock_nanosleep clock_nanosleep_time64 close close_range connect copy_file_range creat dup dup2 dup3
@@ -43,28 +43,28 @@ const COMMON = words(`
   timer_settime64 timerfd_create timerfd_gettime timerfd_gettime64 timerfd_settime timerfd_settime64 times
   tkill truncate truncate64 ugetrlimit umask uname unlink unlinkat uretprobe utime utimensat
   utimensat_time64 utimes vfork vmsplice wait4 waitid waitpid write writev
-`);
+`;
 
 /** Allowed with a capability that means the same power anyway. */
-const BY_CAPABILITY: Readonly<Record<string, readonly string[]>> = {
-  BPF: words('bpf'),
-  DAC_READ_SEARCH: words('open_by_handle_at'),
-  PERFMON: words('perf_event_open'),
-  SYS_ADMIN: words(`
+const BY_CAPABILITY: Readonly<Record<string, string>> = {
+  BPF: 'bpf',
+  DAC_READ_SEARCH: 'open_by_handle_at',
+  PERFMON: 'perf_event_open',
+  SYS_ADMIN: `
     bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr lsm_list_modules
     lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname
     sethostname setns syslog umount umount2 unshare
-  `),
-  SYS_BOOT: words('reboot'),
-  SYS_CHROOT: words('chroot'),
-  SYS_MODULE: words('delete_module finit_module init_module'),
-  SYS_NICE: words('get_mempolicy mbind set_mempolicy set_mempolicy_home_node'),
-  SYS_PACCT: words('acct'),
-  SYS_PTRACE: words('kcmp pidfd_getfd process_madvise process_vm_readv process_vm_writev ptrace'),
-  SYS_RAWIO: words('ioperm iopl'),
-  SYS_TIME: words('clock_settime clock_settime64 settimeofday stime'),
-  SYS_TTY_CONFIG: words('vhangup'),
-  SYSLOG: words('syslog'),
+  `,
+  SYS_BOOT: 'reboot',
+  SYS_CHROOT: 'chroot',
+  SYS_MODULE: 'delete_module finit_module init_module',
+  SYS_NICE: 'get_mempolicy mbind set_mempolicy set_mempolicy_home_node',
+  SYS_PACCT: 'acct',
+  SYS_PTRACE: 'kcmp pidfd_getfd process_madvise process_vm_readv process_vm_writev ptrace',
+  SYS_RAWIO: 'ioperm iopl',
+  SYS_TIME: 'clock_settime clock_settime64 settimeofday stime',
+  SYS_TTY_CONFIG: 'vhangup',
+  SYSLOG: 'syslog',
 };
 
 /**
@@ -90,8 +90,23 @@ export const DEFAULT_PROFILE: SeccompProfile = {
     { architecture: 'SCMP_ARCH_X86_64', subArchitectures: ['SCMP_ARCH_X86', 'SCMP_ARCH_X32'] },
     { architecture: 'SCMP_ARCH_AARCH64', subArchitectures: ['SCMP_ARCH_ARM'] },
   ],
-  syscalls: [
-    allow(COMMON),
+  // Made when somebody asks: a machine has the filters of most services from the builder.
+  get syscalls() {
+    return (rules ??= makeRules());
+  },
+};
+
+/** What the compiled profile is called for a service's capabilities: those that make a difference (`CAP_SYS_CHROOT`), or `none`. */
+export function filterName(capabilities: readonly string[]): string {
+  const asked = capabilities.filter((name) => Object.hasOwn(BY_CAPABILITY, name.replace(/^CAP_/, '')));
+  return asked.sort().join('+') || 'none';
+}
+
+let rules: SeccompRule[] | undefined;
+
+function makeRules(): SeccompRule[] {
+  return [
+    allow(words(COMMON)),
     // ptrace could escape seccomp before Linux 4.8.
     { ...allow(words('process_vm_readv process_vm_writev ptrace')), includes: { minKernel: '4.8' } },
     { ...allow(['socket']), args: [{ index: 0, value: 12, op: 'SCMP_CMP_LT' }] },
@@ -103,7 +118,7 @@ export const DEFAULT_PROFILE: SeccompProfile = {
     },
     { ...allow(words('arch_prctl modify_ldt')), includes: { arches: ['amd64'] } },
     ...Object.entries(BY_CAPABILITY).map(([capability, names]) => ({
-      ...allow(names),
+      ...allow(words(names)),
       includes: { caps: [`CAP_${capability}`] },
     })),
     {
@@ -113,8 +128,8 @@ export const DEFAULT_PROFILE: SeccompProfile = {
     },
     // Its flags lie in memory, where no filter sees them; ENOSYS makes C libraries fall back to clone (moby#42681).
     { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS, excludes: { caps: ['CAP_SYS_ADMIN'] } },
-  ],
-};
+  ];
+}
 
 function allow(names: readonly string[]): SeccompRule {
   return { names: [...names], action: 'SCMP_ACT_ALLOW' };

@@ -15,6 +15,11 @@ export const NATIVE: Readonly<Record<Architecture, string>> = {
   arm64: 'SCMP_ARCH_AARCH64',
 };
 
+/** As with Docker: a privileged container has a profile only when it names one. */
+export function usesDefaultProfile({ securityOpt, privileged }: ServiceDefinition): boolean {
+  return securityOpt.seccomp === 'default' && !privileged;
+}
+
 /** `undefined`: unconfined. `custom`: the parsed profile that the service names by its path. */
 export function resolveSeccomp(
   service: ServiceDefinition,
@@ -22,10 +27,9 @@ export function resolveSeccomp(
   custom: SeccompProfile | undefined,
 ): OciSeccomp | undefined {
   const { seccomp } = service.securityOpt;
-  // As with Docker: a privileged container has a profile only when it names one.
-  if (seccomp === 'unconfined' || (seccomp === 'default' && service.privileged)) return undefined;
-  if (seccomp === 'default')
+  if (usesDefaultProfile(service))
     return resolveProfile(DEFAULT_PROFILE, architecture, boundingCapabilities(service));
+  if (seccomp === 'unconfined' || seccomp === 'default') return undefined;
   if (custom === undefined) {
     throw new SlipwayError(
       'bundle.seccomp',

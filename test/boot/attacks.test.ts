@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { removeSignatures } from '../../builder/authenticode/sign.ts';
 import type { DiskSource } from '../../cli/run-input.ts';
@@ -73,10 +73,10 @@ describe('what was not signed does not run', { timeout: LIMIT_MS }, () => {
       'flipped-root',
       async (disk) => {
         const root = await partition(disk, 'root-a');
-        const program = await readFile(join(dirname(dirname(source.disk)), '../../../dist/host/slipd.js'));
+        // Its own name, at the beginning of slipd's bytecode.
         const inRoot = await findBytes(
           source.disk.replace(/\.raw$/, '.root.erofs'),
-          program.subarray(0, 1024),
+          Buffer.from('/usr/lib/slipway/slipd.so'),
         );
         await flipByte(disk, root.offset + inRoot + 100);
       },

@@ -5,6 +5,7 @@
  */
 import { makeBundle, type Bundle } from '../../../oci/bundle.ts';
 import { configText } from '../../../oci/config-text.ts';
+import { filterName } from '../../../oci/seccomp/default-profile.ts';
 import type { ImageConfig } from '../../../oci/image-config.ts';
 import type { RootPlace, RootView } from '../../../oci/root-view.ts';
 import type { FileEntry } from '../../../spec/image.ts';
@@ -48,6 +49,7 @@ export async function writeBundle(
       const kind = system.status(path)?.kind;
       return kind === undefined ? undefined : kind === 'directory' ? 'directory' : 'file';
     },
+    defaultFilter: (capabilities) => system.readText(`${paths.filters}/${filterName(capabilities)}`)?.trim(),
     ...(image === undefined ? {} : { image }),
   });
   const text = configText(bundle.config);

@@ -32,6 +32,7 @@ export const SERVICE_PATHS: ServicePaths = {
   bundles: `${PROVISIONING_PATHS.state}/services`,
   containers: MACHINE_PATHS.containers,
   overlays: MACHINE_PATHS.overlays,
+  filters: PROVISIONING_PATHS.serviceFilters,
 };
 
 /** `machine`: the signed description. */

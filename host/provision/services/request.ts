@@ -49,4 +49,6 @@ export interface ServicePaths {
   readonly containers: string;
   /** Where slipd mounts the roots (spec/machine.ts). */
   readonly overlays: string;
+  /** Compiled seccomp filters of the image: PROVISIONING_PATHS.serviceFilters. */
+  readonly filters: string;
 }

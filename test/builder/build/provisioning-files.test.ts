@@ -28,3 +28,13 @@ test.each([
   expect(all).toContain('/usr/lib/slipway/provision.js');
   expect(all.includes(FILTER)).toBe(there);
 });
+
+test('the filters of services, where somebody may bring some: with the usual capabilities, and with none', async () => {
+  const filters = (all: readonly string[]): readonly string[] =>
+    all.filter((path) => path.startsWith('/usr/lib/slipway/service-seccomp'));
+  expect(filters(await paths('provisioning: { sources: { nocloud: [scripts] } }'))).toEqual([]);
+  expect(filters(await paths('provisioning: { sources: { nocloud: [services] } }'))).toEqual([
+    '/usr/lib/slipway/service-seccomp/CAP_SYS_CHROOT',
+    '/usr/lib/slipway/service-seccomp/none',
+  ]);
+});

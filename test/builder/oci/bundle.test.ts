@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { makeBundle } from '../../../oci/bundle.ts';
+import { DEFAULT_CAPABILITIES } from '../../../oci/capabilities.ts';
 import type { OciConfig } from '../../../oci/runtime-spec.ts';
+import { compileSeccomp } from '../../../oci/seccomp/compile.ts';
+import { DEFAULT_PROFILE, filterName } from '../../../oci/seccomp/default-profile.ts';
+import { resolveProfile } from '../../../oci/seccomp/resolve.ts';
 import type { ServiceDefinition } from '../../../spec/service.ts';
 import { ociSchema } from './oci-schema.ts';
 import { root, service } from './service.ts';
@@ -71,3 +75,36 @@ describe('the OCI runtime schema accepts', () => {
 function bundle(changes: Partial<ServiceDefinition>): OciConfig {
   return makeBundle(service(changes), { architecture: 'amd64', root: root() }).config;
 }
+
+describe('a filter that was compiled before', () => {
+  const made = (capabilities: readonly string[]): string =>
+    Buffer.from(compileSeccomp(resolveProfile(DEFAULT_PROFILE, 'amd64', capabilities), 'amd64')!).toString(
+      'base64',
+    );
+  // As an image has them: by name.
+  const filters = new Map([DEFAULT_CAPABILITIES, []].map((set) => [filterName(set), made(set)]));
+
+  test.each<[string, Partial<ServiceDefinition>, 'found' | 'missing' | 'not asked for']>([
+    ['the usual capabilities', {}, 'found'],
+    ['none', { capDrop: ['ALL'] }, 'found'],
+    ['one that the profile does not know', { capDrop: ['ALL'], capAdd: ['NET_RAW'] }, 'found'],
+    ['one that opens more', { capAdd: ['SYS_ADMIN'] }, 'missing'],
+    ['another mix', { capDrop: ['ALL'], capAdd: ['SYS_TIME'] }, 'missing'],
+    ['unconfined', { securityOpt: { noNewPrivileges: false, seccomp: 'unconfined' } }, 'not asked for'],
+    ['privileged', { privileged: true }, 'not asked for'],
+  ])('%s: the bundle is the one that compiling gives', (_, changes, expected) => {
+    const asked: (string | undefined)[] = [];
+    const context = { architecture: 'amd64', root: root() } as const;
+    const { config } = makeBundle(service(changes), {
+      ...context,
+      defaultFilter: (capabilities) => {
+        asked.push(filters.get(filterName(capabilities)));
+        return asked.at(-1);
+      },
+    });
+    expect(config).toEqual(makeBundle(service(changes), context).config);
+    expect(asked.map((filter) => (filter === undefined ? 'missing' : 'found'))).toEqual(
+      expected === 'not asked for' ? [] : [expected],
+    );
+  });
+});

@@ -50,6 +50,7 @@ export function scratch(directory = mkdtempSync(join(tmpdir(), 'slipway-services
     bundles: join(directory, 'services'),
     containers: join(directory, 'containers'),
     overlays: join(directory, 'overlay'),
+    filters: join(directory, 'filters'),
   };
   mkdirSync(join(paths.containers, 'ssh/rootfs/usr/bin'), { recursive: true });
   writeFileSync(join(paths.containers, 'ssh/rootfs/usr/bin/tool'), '#!', { mode: 0o755 });
