@@ -40,21 +40,62 @@ export async function copyStretch(
   return (await exited) === 0;
 }
 
-/** SHA-256 of the medium's first bytes, as they are read back from it, in hexadecimal digits. The work begins now; the result waits for it. */
-export function startDigest(system: System, medium: Medium, sizeBytes: number): () => Promise<string> {
-  const [data, digest] = [system.pipe(), system.pipe()];
-  const reader = start(system, readArguments(medium, 0, sizeBytes), { stdout: data.write });
-  const hasher = start(system, ['sha256sum'], { stdin: data.read, stdout: digest.write });
-  for (const end of [data.write, data.read, digest.write]) system.close(end);
-  return async () => {
-    const line = system.read(digest.read, 256);
-    system.close(digest.read);
-    const codes = await Promise.all([reader.exited, hasher.exited]);
-    if (codes.some((code) => code !== 0) || !(line instanceof Uint8Array))
+/** SHA-256 of a medium that is being filled from its start: what lies on it is read back and hashed meanwhile, on another processor where there is one. */
+export interface GrowingDigest {
+  /** All before `offset` is on the medium, and stays as it is. */
+  readonly reach: (offset: number) => void;
+  /** Of the first `sizeBytes`, in hexadecimal digits. Throws `update.read-back`. */
+  readonly end: (sizeBytes: number) => Promise<string>;
+  /** Nobody wants it any more; after `end`, there is nothing to do. */
+  readonly abandon: () => Promise<void>;
+}
+
+export function startDigest(system: System, medium: Medium): GrowingDigest {
+  const [data, result] = [system.pipe(), system.pipe()];
+  const hasher = start(system, ['sha256sum'], { stdin: data.read, stdout: result.write });
+  system.close(data.read);
+  system.close(result.write);
+  let [wanted, read] = [0, 0];
+  let state: 'good' | 'bad' | 'ended' = 'good';
+  let reading: Promise<void> | undefined;
+  const readOn = async (): Promise<void> => {
+    while (read < wanted && state === 'good') {
+      const sizeBytes = wanted - read;
+      const { exited } = start(system, readArguments(medium, read, sizeBytes), { stdout: data.write });
+      if ((await exited) !== 0) state = 'bad';
+      read += sizeBytes;
+    }
+    reading = undefined;
+  };
+  const reach = (offset: number): void => {
+    wanted = Math.max(wanted, offset);
+    if (read < wanted) reading ??= readOn();
+  };
+  const finish = async (): Promise<string> => {
+    await reading;
+    system.close(data.write);
+    const line = system.read(result.read, 256);
+    system.close(result.read);
+    if ((await hasher.exited) !== 0 || !(line instanceof Uint8Array)) state = 'bad';
+    return line instanceof Uint8Array ? system.decode(line).slice(0, 64) : '';
+  };
+  return {
+    reach,
+    end: async (sizeBytes) => {
+      reach(sizeBytes);
+      const digest = await finish();
+      const found = state;
+      state = 'ended';
+      if (found === 'good') return digest;
       throw new SlipwayError('update.read-back', `${medium.path} cannot be read`, {
         hint: 'the disk may be failing',
       });
-    return system.decode(line).slice(0, 64);
+    },
+    abandon: async () => {
+      if (state === 'ended') return;
+      state = 'ended';
+      await finish();
+    },
   };
 }
 

@@ -8,6 +8,7 @@ import { payloadName } from '../../release/names.ts';
 import type { Media, RootOptions } from './apply.ts';
 import { fetchedBytes } from './blob-source.ts';
 import { blockTasks, findBlocks, missingBlobs, missingExtents, missingOnly, type Places } from './blocks.ts';
+import { startDigest, type GrowingDigest } from './bulk.ts';
 import type { ApplyPhase, DownloadKind } from './facts.ts';
 import { fetchHeader } from './header.ts';
 import { fetchBlockList, findTree, readLeaves, type Leaves } from './leaves.ts';
@@ -16,14 +17,20 @@ import { rootDelta } from './plan.ts';
 
 export interface Filled {
   readonly kind: DownloadKind;
-  /** Of the delta: all of them, whatever of them an earlier run had done. */
-  readonly operations?: readonly Operation[];
+  readonly delta?: FilledByDelta;
+}
+
+export interface FilledByDelta {
+  /** All of them, whatever of them an earlier run had done. */
+  readonly operations: readonly Operation[];
+  /** Of the slot, as far as it was filled; to be ended or abandoned. */
+  readonly digest: GrowingDigest;
 }
 
 export async function fillSlot(system: System, options: RootOptions, media: Media): Promise<Filled> {
   const delta = rootDelta(options.manifest, options.source?.rootHash);
-  const operations = delta === undefined ? undefined : await fillByDelta(system, options, media, delta);
-  if (operations !== undefined) return { kind: 'delta', operations };
+  const byDelta = delta === undefined ? undefined : await fillByDelta(system, options, media, delta);
+  if (byDelta !== undefined) return { kind: 'delta', delta: byDelta };
   const planned = delta === undefined;
   const full = await fullHeader(system, options);
   const places = await placesOf(system, options, media);
@@ -52,14 +59,15 @@ export async function repairSlot(system: System, options: RootOptions, media: Me
   await repair(system, options, media, places);
 }
 
-/** The delta's operations; `undefined` where it is no good after all. */
+/** `undefined` where the delta is no good after all. */
 async function fillByDelta(
   system: System,
   options: RootOptions,
   media: Media,
   delta: DeltaReference,
-): Promise<readonly Operation[] | undefined> {
+): Promise<FilledByDelta | undefined> {
   const payload = delta.sha256;
+  let digest = startDigest(system, media.data);
   try {
     const header = await fetchHeader(system, options, delta, {
       targetBytes: options.manifest.root.sizeBytes,
@@ -75,10 +83,17 @@ async function fillByDelta(
       target: media.data,
       targetBytes: header.targetBytes,
       done: (operations) => options.checkpoint({ payload, operations }),
+      synced: digest.reach,
     });
-    await repairExtents(system, options, media, bad);
-    return header.operations;
+    if (bad.length > 0) {
+      await repairExtents(system, options, media, bad);
+      // What it read was not what is there now.
+      await digest.abandon();
+      digest = startDigest(system, media.data);
+    }
+    return { operations: header.operations, digest };
   } catch (error) {
+    await digest.abandon();
     // A limit that its publisher did not know, a delta that is gone or broken: none of these keeps a machine from its update.
     if (
       error instanceof SlipwayError &&

@@ -57,13 +57,17 @@ async function program(system: System, argv: readonly string[], path: string): P
   if (code !== 0) throw new SlipwayError('update.write', `what was written to ${path} did not reach it`);
 }
 
-/** Calls `sync` each time that enough was written. */
-export function syncNowAndThen(medium: Medium): (count: number) => Promise<void> {
+/** To be told of each write, in their order: syncs each time that enough was written, and tells up to where. */
+export function syncNowAndThen(
+  medium: Medium,
+  synced: (end: number) => void,
+): (end: number, count: number) => Promise<void> {
   let unsynced = 0;
-  return async (count) => {
+  return async (end, count) => {
     unsynced += count;
     if (unsynced < UNSYNCED_BYTES) return;
     unsynced = 0;
     await medium.sync();
+    synced(end);
   };
 }

@@ -30,6 +30,8 @@ export interface OperationsOptions {
   readonly targetBytes: number;
   /** So many operations of the payload are done, and durable. */
   readonly done: (operations: number) => Promise<void>;
+  /** All of the target before `end` is made and on the medium, where everything is made of these tasks. */
+  readonly synced?: (end: number) => void;
 }
 
 /** In memory at once, as fetched. */
@@ -53,6 +55,7 @@ export async function applyOperations(
         await source.distrust();
       bad.push(...(await makeBatch(system, options, batch, blobs)));
       await options.target.sync();
+      options.synced?.(endOf(batch.at(-1)?.operation.target));
       await options.done(batch.at(-1)?.next ?? 0);
     }
     return bad;
@@ -101,13 +104,13 @@ async function makeBatch(
 ): Promise<readonly Extent[]> {
   const { context, target, source } = options;
   const contents = openContents(system, context.scratch, blobs);
-  const written = syncNowAndThen(target);
+  const written = syncNowAndThen(target, (end) => options.synced?.(end));
   const bad: Extent[] = [];
   for (const { operation } of batch) {
     bad.push(...(await makeOperation({ system, source, target, contents, written }, operation)));
     context.progress({
       phase: options.phase,
-      doneBytes: operation.target.offset + operation.target.sizeBytes,
+      doneBytes: endOf(operation.target),
       totalBytes: options.targetBytes,
       receivedBytes: context.fetcher.receivedBytes(),
     });
@@ -122,7 +125,7 @@ interface Workplace {
   readonly source: Medium | undefined;
   readonly target: Medium;
   readonly contents: Contents;
-  readonly written: (count: number) => Promise<void>;
+  readonly written: (end: number, count: number) => Promise<void>;
 }
 
 /** What could not be made: the old image cannot be read there, or is not what it was. */
@@ -143,7 +146,7 @@ async function makeOperation(place: Workplace, operation: Operation): Promise<re
       const result = attempt(() => applyPatch(patch, window, target.sizeBytes));
       if (result === undefined) return [target];
       place.target.write(target.offset, result);
-      await place.written(result.length);
+      await place.written(endOf(target), result.length);
       return [];
     }
   }
@@ -160,7 +163,7 @@ async function copy(
     const stretch = { ...piece, sourceOffset: sourceOffset + done };
     done += piece.sizeBytes;
     if (source !== undefined && isLong(stretch) && (await copyStretch(system, source, place.target, stretch)))
-      await place.written(piece.sizeBytes);
+      await place.written(endOf(piece), piece.sizeBytes);
     else
       bad.push(
         ...(await inChunks(piece, place, (offset, count) =>
@@ -184,11 +187,15 @@ async function inChunks(
     if (bytes === undefined) bad.push({ offset: offset + done, sizeBytes: count });
     else {
       target.write(offset + done, bytes);
-      await written(count);
+      await written(offset + done + count, count);
     }
     done += count;
   }
   return bad;
+}
+
+function endOf(extent: Extent | undefined): number {
+  return extent === undefined ? 0 : extent.offset + extent.sizeBytes;
 }
 
 function readWindow(source: Medium | undefined, extents: readonly Extent[]): Uint8Array | undefined {
