@@ -3,38 +3,19 @@ import { SlipwayError } from '../../../spec/error.ts';
 import { BLOCK_BYTES } from '../../../spec/layout.ts';
 import type { System } from '../../../system/system.ts';
 import type { Operation } from '../../payload/operation.ts';
-import type { ReleaseManifest } from '../../release/document.ts';
-import type { ApplyContext, Checkpoint, DownloadKind, SlotFacts } from './facts.ts';
+import type { DownloadKind } from './facts.ts';
 import { deltaLeaves } from './delta-leaves.ts';
 import { fillSlot, repairSlot, type FilledByDelta } from './fill.ts';
 import { findTree } from './leaves.ts';
-import { openMedium, type Medium } from './medium.ts';
+import { openMedium } from './medium.ts';
+import type { Media, RootOptions } from './root-options.ts';
 import { withScratch } from './scratch.ts';
 import { makeTree, type TreeOptions } from './tree.ts';
-
-export interface RootOptions extends ApplyContext {
-  readonly manifest: ReleaseManifest;
-  /** The running version's slot; none when it is not known or must not be used. */
-  readonly source: SlotFacts | undefined;
-  /** Its superblock is zeroed already; neither that nor anything behind the root is touched. */
-  readonly target: SlotFacts;
-  /** What an earlier call had done, of whatever payload. */
-  readonly resume?: Checkpoint;
-  /** Called when more is done and durable. */
-  readonly checkpoint: (done: Checkpoint) => Promise<void>;
-}
 
 export interface ApplyOutcome {
   readonly kind: DownloadKind;
   /** Over the network, by this call. */
   readonly receivedBytes: number;
-}
-
-/** The devices while they are open. */
-export interface Media {
-  readonly data: Medium;
-  readonly tree: Medium;
-  readonly source: { readonly data: Medium; readonly tree: Medium } | undefined;
 }
 
 /**

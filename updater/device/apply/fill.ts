@@ -5,7 +5,6 @@ import type { System } from '../../../system/system.ts';
 import type { Extent, Operation, PayloadHeader } from '../../payload/operation.ts';
 import type { DeltaReference } from '../../release/document.ts';
 import { payloadName } from '../../release/names.ts';
-import type { Media, RootOptions } from './apply.ts';
 import { fetchedBytes } from './blob-source.ts';
 import { blockTasks, findBlocks, missingBlobs, missingExtents, missingOnly, type Places } from './blocks.ts';
 import { startDigest, type GrowingDigest } from './bulk.ts';
@@ -14,6 +13,7 @@ import { fetchHeader } from './header.ts';
 import { fetchBlockList, findTree, readLeaves, type Leaves } from './leaves.ts';
 import { applyOperations, blobsFrom, tasksFrom } from './operations.ts';
 import { rootDelta } from './plan.ts';
+import type { Media, RootOptions } from './root-options.ts';
 
 export interface Filled {
   readonly kind: DownloadKind;

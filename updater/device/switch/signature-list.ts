@@ -25,38 +25,55 @@ export interface Signature {
 /** What can be read of it; a list that is cut short ends the reading. Other types (SHA-1, SHA-512, ...) are passed over. */
 export function parseSignatureLists(bytes: Uint8Array): readonly Signature[] {
   const found: Signature[] = [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let offset = 0; offset + HEADER_BYTES <= bytes.length;) {
-    const type = TYPES[guid(bytes, offset)];
-    const [listBytes, headerBytes, entryBytes] = [16, 20, 24].map((at) => view.getUint32(offset + at, true));
-    const end = offset + listBytes!;
-    if (listBytes! < HEADER_BYTES + headerBytes! || end > bytes.length || entryBytes! <= OWNER_BYTES) break;
-    for (let at = offset + HEADER_BYTES + headerBytes!; at + entryBytes! <= end; at += entryBytes!) {
-      if (type === undefined) continue;
-      const data = bytes.subarray(at + OWNER_BYTES, at + entryBytes!);
+  for (const { type, entries, entryBytes } of readLists(bytes).lists)
+    for (let at = 0; type !== undefined && at + entryBytes <= entries.length; at += entryBytes) {
+      const data = entries.subarray(at + OWNER_BYTES, at + entryBytes);
       // A digest of a certificate is followed by the time of its revocation.
       const digest = type === 'certificate' ? bytesToHex(sha256(data)) : bytesToHex(data.subarray(0, 32));
       found.push({ type, digest });
     }
-    offset = end;
-  }
   return found;
 }
 
 /** Whether all of it is lists of certificates, by themselves or by their digest: what this machine can judge the consequences of. */
 export function isAllCertificates(bytes: Uint8Array): boolean {
+  const { lists, readBytes } = readLists(bytes);
+  return (
+    lists.length > 0 &&
+    readBytes === bytes.length &&
+    lists.every(
+      ({ type, entries, entryBytes }) =>
+        (type === 'certificate' || type === 'tbs-sha256') &&
+        entries.length > 0 &&
+        entries.length % entryBytes === 0,
+    )
+  );
+}
+
+interface SignatureList {
+  readonly type: SignatureType | undefined;
+  readonly entries: Uint8Array;
+  /** Of each, its owner included. */
+  readonly entryBytes: number;
+}
+
+/** As many as are whole, and up to where they go. */
+function readLists(bytes: Uint8Array): {
+  readonly lists: readonly SignatureList[];
+  readonly readBytes: number;
+} {
+  const lists: SignatureList[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let offset = 0;
   while (offset + HEADER_BYTES <= bytes.length) {
-    const listBytes = view.getUint32(offset + 16, true);
+    const end = offset + view.getUint32(offset + 16, true);
+    const start = offset + HEADER_BYTES + view.getUint32(offset + 20, true);
     const entryBytes = view.getUint32(offset + 24, true);
-    const content = listBytes - HEADER_BYTES - view.getUint32(offset + 20, true);
-    const type = TYPES[guid(bytes, offset)];
-    if (type !== 'certificate' && type !== 'tbs-sha256') return false;
-    if (entryBytes <= OWNER_BYTES || content <= 0 || content % entryBytes !== 0) return false;
-    offset += listBytes;
+    if (start > end || end > bytes.length || entryBytes <= OWNER_BYTES) break;
+    lists.push({ type: TYPES[guid(bytes, offset)], entries: bytes.subarray(start, end), entryBytes });
+    offset = end;
   }
-  return offset > 0 && offset === bytes.length;
+  return { lists, readBytes: offset };
 }
 
 export interface TrustedSigners {

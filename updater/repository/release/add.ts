@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { SlipwayError } from '../../../spec/error.ts';
 import { compareVersions } from '../../../spec/version.ts';
 import { parseReleaseEntry } from '../../release/entry.ts';
-import type { Curve } from '../../release/curve.ts';
 import type { ReleaseEntry, ReleaseManifest } from '../../release/document.ts';
 import { MAX_MANIFEST_BYTES, parseReleaseManifest } from '../../release/manifest.ts';
 import { payloadName, releaseTargetName } from '../../release/names.ts';
@@ -16,38 +15,14 @@ import { withRepositoryLock } from '../repository/lock.ts';
 import { publish, type Publication } from '../repository/publish.ts';
 import type { TargetsFile } from '../repository/signed-file.ts';
 import { readPublished } from '../repository/state.ts';
+import type { AddOptions } from './add-options.ts';
 import type { Build } from './build.ts';
 import { imageDigest, imageFolder, releaseImages, type Images } from './images.ts';
-import { payloadTools, type PayloadTools } from './payload-tools.ts';
-import type { PayloadReport } from './payloads.ts';
+import { payloadTools } from './payload-tools.ts';
 import { chooseReleases, readManifest, releasesOf, withEntries } from './read.ts';
 import { makeManifest } from './new-manifest.ts';
-import type { SecureBootChanges } from './secure-boot.ts';
 import { payloadToolbox } from './toolbox.ts';
 import { payloadsOf } from './read.ts';
-
-export interface AddOptions {
-  readonly channels: readonly string[];
-  /** Deltas are made from the newest so many older releases. */
-  readonly keep: number;
-  /** And from these versions. */
-  readonly from: readonly string[];
-  readonly curve: Curve;
-  /** Versions, new or old, that no machine may skip from now on. */
-  readonly barriers: readonly string[];
-  readonly minimumVersion?: string;
-  readonly notes: string;
-  readonly withoutBrake: 'hold' | 'follow';
-  /** What the releases add to Secure Boot's variables, beside what releases before them do. */
-  readonly secureBoot?: SecureBootChanges;
-  readonly now?: Date;
-  readonly report?: (report: PayloadReport) => void;
-  /** For tests; else the builds' own zstd. */
-  readonly tools?: PayloadTools;
-  readonly files?: RepositoryFiles;
-  /** Where images of releases are kept; else in the cache. */
-  readonly imageFolder?: string;
-}
 
 export interface Added {
   /** Those that were published before, with the same content, are left as they are. */

@@ -5,7 +5,7 @@ import { SlipwayError } from '../../../spec/error.ts';
 import type { ReleaseManifest } from '../../release/document.ts';
 import { payloadName } from '../../release/names.ts';
 import { writePayload, type RepositoryFiles } from '../repository/files.ts';
-import type { AddOptions } from './add.ts';
+import type { AddOptions } from './add-options.ts';
 import type { Build } from './build.ts';
 import type { Images } from './images.ts';
 import type { PayloadTools } from './payload-tools.ts';

@@ -8,7 +8,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { loadKeys } from '../../../../builder/keys/load.ts';
 import { INSTANT } from '../../../../updater/release/curve.ts';
 import type { TufKeys } from '../../../../updater/repository/keys/load.ts';
-import { addReleases, type AddOptions, type Added } from '../../../../updater/repository/release/add.ts';
+import { addReleases, type Added } from '../../../../updater/repository/release/add.ts';
+import type { AddOptions } from '../../../../updater/repository/release/add-options.ts';
 import { readBuild, type Build } from '../../../../updater/repository/release/build.ts';
 import type { PayloadTools } from '../../../../updater/repository/release/payload-tools.ts';
 import {
