@@ -22,10 +22,10 @@ import {
   withMachine,
   type TestMachineOptions,
 } from './machine.ts';
+import { RECOVERY_KEY } from './recovery-key.ts';
 
 const FULL = process.env['SLIPWAY_TEST_FULL'] === '1';
 const LIMIT_MS = 14 * HEALTHY_LIMIT_MS;
-const RECOVERY_KEY = /\b[a-z]{8}(?:-[a-z]{8}){7}\b/;
 const EXTRA = 'io.systemd.stub.kernel-cmdline-extra=quiet';
 
 /** Of EDK II's SecureBootConfigDxe: what its setup page writes. */
