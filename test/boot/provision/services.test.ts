@@ -2,16 +2,13 @@
  * A machine whose boot configuration has services: from a registry, from an archive, and from the image itself. In the full run only: what differs from
  * nocloud.test.ts takes no machine but for this.
  */
-import { rm, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readLock } from '../../../builder/lock/lock-file.ts';
 import { openToolbox } from '../../../builder/tools/toolbox.ts';
-import type { DiskSource } from '../../../cli/run-input.ts';
-import type { Machine } from '../../../lab/machine.ts';
-import type { SshAccess } from '../../../lab/ssh.ts';
 import { registryProgram, startRegistry, type Registry } from '../../builder/oci/docker-registry.ts';
 import {
   digest,
@@ -20,72 +17,53 @@ import {
   type TarMember,
   type TestImage,
 } from '../../builder/oci/image-files.ts';
-import { makeFat } from '../../host/provision/source/seed-images.ts';
-import { buildTestImage, WORK } from '../image.ts';
-import {
-  expectQuietConsole,
-  HEALTHY_LIMIT_MS,
-  healthyMachine,
-  slipStatus,
-  ssh,
-  startTestMachine,
-} from '../machine.ts';
+import { expectQuietConsole, HEALTHY_LIMIT_MS, slipStatus } from '../machine.ts';
+import { FULL, startProvisioned, type ProvisionedMachine } from './provisioned.ts';
 
-const OVERLAY = join(WORK, 'services.qcow2');
-const CIDATA = join(WORK, 'services-cidata.img');
 const LIMIT_MS = 4 * HEALTHY_LIMIT_MS;
 const LIBRARIES = '/usr/lib/x86_64-linux-gnu';
 const program = registryProgram();
 
-describe.skipIf(process.env['SLIPWAY_TEST_FULL'] === undefined || program === undefined)(
+describe.runIf(FULL && program !== undefined)(
   'services of a boot configuration',
   { timeout: LIMIT_MS },
   () => {
     let registry: Registry;
     let stopped = false;
-    let source: DiskSource;
-    let machine: Machine;
-    let admin: SshAccess;
+    let told: ProvisionedMachine;
     let image: TestImage;
 
     beforeAll(async () => {
-      await Promise.all([OVERLAY, CIDATA].map((path) => rm(path, { force: true })));
       registry = await startRegistry(program ?? '', mkdtempSync(join(tmpdir(), 'slipway-registry-')), 'open');
       image = await busyboxImage();
       await registry.push('apps/web', '1', image);
-      source = await buildTestImage('test/boot/images/provision.yaml');
-      makeFat(CIDATA, 'CIDATA', { 'user-data': fromRegistry(), 'meta-data': 'instance-id: i-1\n' });
-      machine = await startTestMachine({
+      told = await startProvisioned({
         name: 'services',
-        disk: source.disk,
-        diskSizeBytes: source.machineDiskBytes,
-        overlay: OVERLAY,
+        image: 'test/boot/images/provision.yaml',
         memoryMiB: 320,
         cpus: 2,
-        extraDisks: [{ path: CIDATA, format: 'raw', readOnly: true, serial: 'cidata' }],
+        cidata: { 'user-data': fromRegistry(), 'meta-data': 'instance-id: i-1\n' },
       });
-      admin = (await healthyMachine(machine, source.user)).access;
     }, LIMIT_MS);
 
     afterAll(async () => {
-      await machine?.close();
+      await told?.close();
       if (!stopped) await registry?.stop();
-      await Promise.all([OVERLAY, CIDATA].map((path) => rm(path, { force: true })));
     });
 
     test('one from a registry is fetched, runs, and is healthy', async () => {
       await running('web', 'healthy');
-      expect(await ssh(admin, 'slip shell -T wget -qO- http://127.0.0.1:8080/')).toBe(
+      expect(await told.ssh('slip shell -T wget -qO- http://127.0.0.1:8080/')).toBe(
         'from the configuration\n',
       );
       // What it writes stays in memory; its image is not touched.
-      expect(await ssh(admin, 'slip logs web')).toContain('root file system can be written');
-      expect(await ssh(admin, 'slip shell -T ls /var/lib/slipway/images')).toMatch(/^[0-9a-f]{64}\n$/);
+      expect(await told.ssh('slip logs web')).toContain('root file system can be written');
+      expect(await told.ssh('slip shell -T ls /var/lib/slipway/images')).toMatch(/^[0-9a-f]{64}\n$/);
     });
 
     test('what would make it the machine’s master is told with its line before it is applied', async () => {
-      await ssh(admin, 'cat >evil', withEvil());
-      const said = await ssh(admin, 'slip config validate evil || true');
+      await told.ssh('cat >evil', withEvil());
+      const said = await told.ssh('slip config validate evil || true');
       expect(said).toMatch(/:16:\d+: error: .*never privileged/);
     });
 
@@ -93,28 +71,25 @@ describe.skipIf(process.env['SLIPWAY_TEST_FULL'] === undefined || program === un
       await registry.stop();
       stopped = true;
       const archive = await dockerArchive(image);
-      await ssh(admin, 'slip shell -T mkdir -p /var/lib/app');
-      await ssh(admin, 'slip shell -T sh -c "base64 -d >/var/lib/app/image.tar"', archive.toString('base64'));
+      await told.ssh('slip shell -T mkdir -p /var/lib/app');
+      await told.ssh('slip shell -T sh -c "base64 -d >/var/lib/app/image.tar"', archive.toString('base64'));
       const { pid } = await serviceStatus('web');
-      await ssh(admin, 'cat >more', fromArchive());
-      await ssh(admin, 'slip config apply more');
+      await told.ssh('cat >more', fromArchive());
+      await told.ssh('slip config apply more');
       await running('worker', 'none');
       expect((await serviceStatus('web')).pid).toBe(pid);
-      expect(await ssh(admin, 'slip logs worker')).toContain('uid=33');
+      expect(await told.ssh('slip logs worker')).toContain('uid=33');
     });
 
     test('started again without the registry and the archive, both run', async () => {
-      await ssh(admin, 'slip shell -T rm /var/lib/app/image.tar');
-      const seen = machine.events.length;
-      await ssh(admin, 'slip reboot').catch(() => undefined);
-      await machine.waitForEvent('RESET', HEALTHY_LIMIT_MS, seen);
-      admin = (await healthyMachine(machine, source.user)).access;
+      await told.ssh('slip shell -T rm /var/lib/app/image.tar');
+      await told.restart();
       await running('web', 'healthy');
       await running('worker', 'none');
     });
 
     test('its console shows no fault of the machine', () => {
-      expectQuietConsole(machine);
+      expectQuietConsole(told.machine);
     });
 
     function web(): string {
@@ -161,7 +136,7 @@ ${web()}
     async function serviceStatus(
       name: string,
     ): Promise<{ state: string; health: string; pid: number | null }> {
-      const found = (await slipStatus(admin)).services.find((service) => service.name === name);
+      const found = (await slipStatus(told.admin())).services.find((service) => service.name === name);
       return found ?? { state: 'missing', health: 'none', pid: null };
     }
 
@@ -171,7 +146,7 @@ ${web()}
         const status = await serviceStatus(name);
         if (status.state === 'running' && status.health === health) return;
         if (Date.now() > end) {
-          const said = await ssh(admin, `slip config status; slip logs ${name}`).catch(String);
+          const said = await told.ssh(`slip config status; slip logs ${name}`).catch(String);
           throw new Error(`${name} is ${status.state}, ${status.health}: ${said}`);
         }
         await new Promise((resolve) => setTimeout(resolve, 1_000));
