@@ -11,6 +11,8 @@ import { HOMES } from '../plan/paths.ts';
 export const SCRIPT_IN_CONTAINER = '/run/slipway-script';
 const MEMORY_SHARE = 0.5;
 const PIDS = 1024;
+/** As the kernel has them. */
+export const OPEN_FILES = { soft: 1024, hard: 4096 };
 
 /** config.json of the OCI runtime specification 1.0. Pure. */
 export function scriptBundle(
@@ -46,6 +48,8 @@ export function scriptBundle(
       env: Object.entries(environment).map(([key, value]) => `${key}=${value}`),
       cwd: '/',
       capabilities: { bounding: all, effective: all, permitted: all },
+      // What is open to a provisioner at a boot is less (host/boot/sysinit).
+      rlimits: [{ type: 'RLIMIT_NOFILE', ...OPEN_FILES }],
       noNewPrivileges: true,
       oomScoreAdj: 500,
     },

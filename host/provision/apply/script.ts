@@ -7,7 +7,7 @@ import { PROVISIONING_PATHS } from '../../../spec/provisioning.ts';
 import type { System } from '../../../system/system.ts';
 import { ENVIRONMENT, PROGRAMS } from '../../slipd/paths.ts';
 import type { ScriptAction } from '../plan/step.ts';
-import { makeContainerRoot, scriptBundle } from './container.ts';
+import { makeContainerRoot, OPEN_FILES, scriptBundle } from './container.ts';
 import { marksOf } from './marks.ts';
 import { done, failed, type StepResult } from './result.ts';
 
@@ -16,6 +16,8 @@ export const SCRIPT_LOG = `${MACHINE_PATHS.logs}/provision`;
 const LOG_LIMITS = 's131072\nn2\n';
 const SCRIPTS = `${PROVISIONING_PATHS.runtime}/scripts`;
 const CONTROLLERS = '/sys/fs/cgroup/cgroup.controllers';
+/** With as many open files as usual: at a boot, the provisioner has fewer (host/boot/sysinit). */
+const ON_HOST = `ulimit -Sn ${OPEN_FILES.soft}; exec "$0" setsid "$1"`;
 const SIGKILL = 9;
 const NOT_FOUND = 127;
 
@@ -79,7 +81,7 @@ export async function runScript(system: System, script: Script, context: ScriptC
   const argv = inContainer
     ? [PROGRAMS.crun, 'run', '--bundle', directory, container]
     : // A session of its own, so that all of it can be ended.
-      [PROGRAMS.busybox, 'setsid', path];
+      [PROGRAMS.busybox, 'sh', '-c', ON_HOST, PROGRAMS.busybox, path];
   return supervise(system, argv, script.limitSeconds, environment, (pid) =>
     inContainer
       ? void system.spawn([PROGRAMS.crun, 'kill', '--all', container, 'KILL'], { environment: ENVIRONMENT })

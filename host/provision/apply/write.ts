@@ -90,11 +90,10 @@ async function stage(system: System, file: WantedFile, index: number): Promise<S
   const temporary = directory.at(`.${name}${SUFFIX}`);
   // What an interrupted one left.
   system.remove(temporary);
-  const own = uid === 0 && gid === 0;
   const fd = system.open(temporary, {
     access: 'write',
     noFollow: true,
-    create: { mode: own ? mode & 0o777 : 0o600, exclusive: true },
+    create: { mode: mode & 0o777, exclusive: true },
   });
   if (fd < 0) return give(failed(`${path} cannot be written: ${reasonOf(fd)}`));
   const written = system.writeAt(fd, 0, bytes);
@@ -128,7 +127,8 @@ async function setMode(
   { mode, uid, gid }: WantedFile,
   made: Made,
 ): Promise<string | undefined> {
-  if (made?.mode === mode && uid === 0 && gid === 0) return undefined;
+  const changed = made?.uid !== uid || made.gid !== gid;
+  if (made?.mode === mode && !(changed && (mode & 0o6000) !== 0)) return undefined;
   const { code, says } = await busybox(system, ['chmod', mode.toString(8), path]);
   return code === 0 ? undefined : says;
 }

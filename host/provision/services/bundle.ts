@@ -119,9 +119,9 @@ async function writeParts(
     system.makeDirectory(additions + path, wanted.mode & 0o777);
     await attributes.set(additions + path, wanted, 'made');
   };
-  system.makeDirectory(additions, 0o755);
-  const top = view.resolve('/');
-  if (top !== undefined) await attributes.set(additions, top, 'other');
+  const top = view.resolve('/') ?? NEW;
+  system.makeDirectory(additions, top.mode & 0o777);
+  await attributes.set(additions, top, 'made');
   for (const addition of bundle.rootAdditions) {
     await directoryAt(addition.type === 'directory' ? addition.path : dirname(addition.path));
     if (addition.type === 'symlink') system.makeLink(addition.target, additions + addition.path);

@@ -58,7 +58,7 @@ export async function handleServices(
       if (!system.makeDirectory(path, 0o700))
         throw new SlipwayError('services.write', `${path} cannot be made`);
     }
-    const guard = await diskGuard(system, paths.images);
+    const guard = diskGuard(system, paths.images);
     const store: ImageStore = { system, directory: paths.images, guard };
     const references = new Set(checked.map((service) => referenceOf(system, service)));
     const names = new Set(checked.map(({ name }) => name));

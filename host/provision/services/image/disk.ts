@@ -18,14 +18,16 @@ const RESERVE = { share: 16, leastBytes: 8 * 1024 * 1024, mostBytes: 256 * 1024 
 const LOOK_BYTES = 8 * 1024 * 1024;
 
 /** `directory`: on the file system that is written to. */
-export async function diskGuard(system: System, directory: string): Promise<DiskGuard> {
-  const { totalBytes, freeBytes } = await space(system, directory);
-  const reserve = Math.min(RESERVE.mostBytes, Math.max(RESERVE.leastBytes, totalBytes / RESERVE.share));
-  let left = Math.min(LOOK_BYTES, freeBytes - reserve);
+export function diskGuard(system: System, directory: string): DiskGuard {
+  let left = 0;
 
+  /** Without what must stay free. */
+  async function room(): Promise<number> {
+    const { totalBytes, freeBytes } = await space(system, directory);
+    return freeBytes - Math.min(RESERVE.mostBytes, Math.max(RESERVE.leastBytes, totalBytes / RESERVE.share));
+  }
   async function look(path: string): Promise<void> {
-    const { freeBytes: now } = await space(system, directory);
-    left = Math.min(LOOK_BYTES, now - reserve);
+    left = Math.min(LOOK_BYTES, await room());
     if (left <= 0) throw diskFull(path);
   }
   return {
@@ -39,8 +41,7 @@ export async function diskGuard(system: System, directory: string): Promise<Disk
       }
     },
     async demand(sizeBytes, path) {
-      const { freeBytes: now } = await space(system, directory);
-      if (now - reserve < sizeBytes) throw diskFull(path, sizeBytes);
+      if ((await room()) < sizeBytes) throw diskFull(path, sizeBytes);
     },
     failed: (path) =>
       new SlipwayError('services.write', `${path} cannot be written`, {

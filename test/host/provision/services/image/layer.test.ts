@@ -31,7 +31,7 @@ async function unpackArchives(archives: readonly Buffer[], entries = 1000): Prom
   for (const bytes of archives) {
     const path = join(directory, 'layer.tar');
     writeFileSync(path, bytes);
-    const guard = await diskGuard(system, directory);
+    const guard = diskGuard(system, directory);
     const range = { path, offset: 0, sizeBytes: bytes.length };
     await applyLayer(system, range, root, { guard, limits, umask: process.umask() });
   }
