@@ -5,8 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Signer } from '../../../builder/authenticode/signer.ts';
 import { signatureList, authenticatedVariable } from '../../../builder/keys/esl.ts';
 import { fingerprint } from '../../../builder/keys/certificate.ts';
+import { keyPath } from '../../../builder/keys/directory.ts';
+import { initKeys } from '../../../builder/keys/init.ts';
 import { renewLeaf } from '../../../builder/keys/leaf.ts';
-import type { Keys } from '../../../builder/keys/load.ts';
+import { loadKeys, type Keys } from '../../../builder/keys/load.ts';
 import { readPrivateKey, signDigest } from '../../../builder/keys/private-key.ts';
 import { parseSignatureLists } from '../../../updater/device/switch/signature-list.ts';
 import {
@@ -23,22 +25,38 @@ import { buildVersion, UPDATE_WORK, type BuiltVersion } from './versions.ts';
 const FULL = process.env['SLIPWAY_TEST_FULL'] === '1';
 const LIMIT_MS = 8 * HEALTHY_LIMIT_MS;
 const NEXT_KEYS = join(UPDATE_WORK, 'next-keys');
+/** Another world, with nothing in it that any machine knows. */
+const OTHER_KEYS = join(UPDATE_WORK, 'other-keys');
+/** Ours, with that world's KEK in the place of ours. */
+const KEYS_WITH_OTHER_KEK = join(UPDATE_WORK, 'keys-with-other-kek');
 const BOOT = 'EFI/BOOT/BOOTX64.EFI';
 const SYSTEMD = 'EFI/systemd/systemd-bootx64.efi';
 const EFI = '/run/test-efi';
+/** Vendors of variables (UEFI specification, 3.3 and 32.6.1). */
+const GLOBAL_VARIABLE = '8be4df61-93ca-11d2-aa0d-00e098032b8c';
+const IMAGE_SECURITY = 'd719b2cb-3d3a-4596-a3bc-dad00e67656f';
 const ESP = '/run/test-esp';
 
 /** A release line ends: its leaf is retired, with all that it ever signed, on a machine that stays reachable throughout. */
 describe.runIf(FULL)('a release that changes boot loader and keys', { timeout: LIMIT_MS }, () => {
   let keys: Keys;
+  let other: Keys;
   let versions: Record<'first' | 'second' | 'third' | 'fourth', BuiltVersion>;
   let repository: TestRepository;
   let machine: UpdatingMachine;
 
   beforeAll(async () => {
     keys = await testKeys();
-    await rm(NEXT_KEYS, { recursive: true, force: true });
+    await forgetKeys();
     await cp(KEYS, NEXT_KEYS, { recursive: true });
+    await initKeys(OTHER_KEYS);
+    other = await loadKeys(OTHER_KEYS);
+    await cp(KEYS, KEYS_WITH_OTHER_KEK, { recursive: true });
+    for (const file of ['key', 'crt'] as const)
+      await cp(
+        keyPath(OTHER_KEYS, 'release', 'KEK', file),
+        keyPath(KEYS_WITH_OTHER_KEK, 'release', 'KEK', file),
+      );
     const passphrase = (): Promise<undefined> => Promise.resolve(undefined);
     await renewLeaf(NEXT_KEYS, { set: 'release', commonName: 'image signing 2', passphrase });
     versions = {
@@ -55,7 +73,7 @@ describe.runIf(FULL)('a release that changes boot loader and keys', { timeout: L
   afterAll(async () => {
     await machine.close();
     await repository.close();
-    await rm(NEXT_KEYS, { recursive: true, force: true });
+    await forgetKeys();
   });
 
   test('trusts a new CA at once; the leaf waits while the boot loader and the version to return to need it', async () => {
@@ -101,10 +119,22 @@ describe.runIf(FULL)('a release that changes boot loader and keys', { timeout: L
     expect(await variable('dbx')).toEqual([]);
   });
 
-  test('with the next version nothing needs the old leaf: it is retired', async () => {
-    await repository.publish(versions.third);
+  test('with the next version nothing needs the old leaf: it is retired; a new KEK is trusted, and so is what only that has signed', async () => {
+    expect(await variable('KEK')).toEqual([digestOf(keys.kek)]);
+    await repository.publishChanges(
+      versions.third,
+      await changes(
+        {
+          KEK: [keyPath(OTHER_KEYS, 'release', 'KEK', 'crt')],
+          db: [keyPath(OTHER_KEYS, 'release', 'db', 'crt')],
+        },
+        KEYS_WITH_OTHER_KEK,
+      ),
+    );
     expect(await machine.applyAndSettle()).toMatchObject({ image: { version: '3.2.0' } });
     await expect.poll(after, POLL).toEqual([]);
+    expect(await variable('KEK')).toEqual([keys.kek, other.kek].map(digestOf).sort());
+    expect(await variable('db')).toEqual(trusted());
     await expect.poll(() => variable('dbx'), POLL).toEqual([fingerprint(keys.uki.certificate)]);
     await restart();
     expect(await running()).toBe('3.2.0');
@@ -151,15 +181,23 @@ describe.runIf(FULL)('a release that changes boot loader and keys', { timeout: L
       { what: "Secure Boot's db", state: 'refused', why: 'the firmware refuses the update of db' },
       { what: "Secure Boot's dbx", state: 'refused', why: 'the firmware refuses the update of dbx' },
     ]);
-    expect(await variable('db')).toEqual([keys.db, keys.sets.debug.db].map(digestOf).sort());
+    expect(await variable('db')).toEqual(trusted());
     expect(await variable('dbx')).toEqual([fingerprint(keys.uki.certificate)]);
     await restart();
     expect(await running()).toBe('3.3.0');
     expect(await machine.update('status')).toMatchObject({ committed: { version: '3.3.0' } });
   });
 
-  function changes(files: Parameters<typeof openSecureBootChanges>[1]): Promise<SecureBootChanges> {
-    return openSecureBootChanges(KEYS, files, () => Promise.resolve(undefined));
+  function changes(
+    files: Parameters<typeof openSecureBootChanges>[1],
+    directory = KEYS,
+  ): Promise<SecureBootChanges> {
+    return openSecureBootChanges(directory, files, () => Promise.resolve(undefined));
+  }
+
+  /** What `db` holds in the end. */
+  function trusted(): readonly string[] {
+    return [keys.db, keys.sets.debug.db, other.db].map(digestOf).sort();
   }
 
   /** `dbx` signed by somebody whom the firmware does not know, the debug world's KEK; `db` by the right one, and larger than any variable may be. */
@@ -224,15 +262,21 @@ describe.runIf(FULL)('a release that changes boot loader and keys', { timeout: L
   }
 
   /** Fingerprints of what a variable holds, sorted. */
-  async function variable(name: 'db' | 'dbx'): Promise<readonly string[]> {
+  async function variable(name: 'KEK' | 'db' | 'dbx'): Promise<readonly string[]> {
+    const file = `${name}-${name === 'KEK' ? GLOBAL_VARIABLE : IMAGE_SECURITY}`;
     const hex = await machine.root(
-      `mkdir -p ${EFI}; mount -t efivarfs efivarfs ${EFI}; busybox xxd -p ${EFI}/${name}-d719b2cb-3d3a-4596-a3bc-dad00e67656f 2>/dev/null; umount ${EFI}`,
+      `mkdir -p ${EFI}; mount -t efivarfs efivarfs ${EFI}; busybox xxd -p ${EFI}/${file} 2>/dev/null; umount ${EFI}`,
     );
     return parseSignatureLists(Buffer.from(hex.replaceAll(/\s/g, ''), 'hex').subarray(4))
       .map(({ digest }) => digest)
       .sort();
   }
 });
+
+async function forgetKeys(): Promise<void> {
+  for (const directory of [NEXT_KEYS, OTHER_KEYS, KEYS_WITH_OTHER_KEK])
+    await rm(directory, { recursive: true, force: true });
+}
 
 const POLL = { timeout: HEALTHY_LIMIT_MS, interval: 2000 };
 
