@@ -1,7 +1,7 @@
 /** At each start of a committed version: a copy of its UKI is kept, what is rotten is replaced by it, and the boot loader is told of both (switch/guard.ts). */
 import { UKI_COPY } from '../../../spec/esp.ts';
-import type { BootDisk } from '../switch/boot-disk.ts';
-import { runningEntry, ukiEntries } from '../switch/entries.ts';
+import type { BootDisk, Esp } from '../switch/boot-disk.ts';
+import { runningEntry, ukiEntries, type UkiEntry } from '../switch/entries.ts';
 import type { RunningVersion } from '../switch/facts.ts';
 import { arm, disarm, listCopy, startedFromCopy } from '../switch/guard.ts';
 import { loadRecord } from '../switch/record-store.ts';
@@ -19,9 +19,7 @@ export interface Guarding {
 
 /** Returns what is to be remembered. */
 export async function guardBoot({ disk, running, memory, copy }: Guarding): Promise<ScrubMemory> {
-  const { trial } = await loadRecord(disk);
-  // Counting decides then, and nothing else may.
-  if (running.trial || trial !== null) return memory;
+  if (await counts(disk, running)) return memory;
   const { version } = running;
   let known = memory.ukis;
   let { repairs, alarms } = memory;
@@ -37,6 +35,16 @@ export async function guardBoot({ disk, running, memory, copy }: Guarding): Prom
       alarms = [...alarms, `the UKI of ${version} is rotten or gone, and this start was from its copy`];
   }
   const copied = await disk.withEsp(async (esp) => {
+    // Somebody may have rolled back, or switched to the next version, while this waited for its turn; and nobody does while it has it.
+    if (await counts(disk, running)) return false;
+    const entry = await wholeEntry(esp);
+    await (entry === undefined ? disarm(disk) : arm(disk, entry));
+    return entry !== undefined;
+  });
+  return { ...memory, alarms, repairs, ukis: known, copyOf: copied ? version : null };
+
+  /** What runs, where it lies there whole and the copy is of it. */
+  async function wholeEntry(esp: Esp): Promise<UkiEntry | undefined> {
     const entry = await runningEntry(disk, await ukiEntries(esp), running);
     if (entry === undefined || entry.tries !== undefined) return undefined;
     if (memory.copyOf === version && (await sizeOf(esp, UKI_COPY)) === entry.sizeBytes) return entry;
@@ -51,8 +59,10 @@ export async function guardBoot({ disk, running, memory, copy }: Guarding): Prom
     known = { ...known, [version]: digest };
     await listCopy(esp);
     return entry;
-  });
-  if (copied === undefined) await disarm(disk);
-  else await arm(disk, copied);
-  return { ...memory, alarms, repairs, ukis: known, copyOf: copied === undefined ? null : version };
+  }
+}
+
+/** Counting decides then, and nothing else may. */
+async function counts(disk: BootDisk, running: RunningVersion): Promise<boolean> {
+  return running.trial || (await loadRecord(disk)).trial !== null;
 }

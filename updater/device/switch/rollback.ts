@@ -5,6 +5,7 @@ import type { BootDisk, Esp } from './boot-disk.ts';
 import { LINUX, runningEntry, ukiEntries, type UkiEntry } from './entries.ts';
 import type { RunningVersion } from './facts.ts';
 import { fallbackEntry } from './fallback.ts';
+import { disarm } from './guard.ts';
 import { withFailed } from './record-content.ts';
 import { changeRecord, loadRecord } from './record-store.ts';
 import { renamingSteps } from './renaming.ts';
@@ -71,6 +72,8 @@ export async function rollback(
         'switch.state',
         `${fallback.version} reads state of version ${older.stateVersion}, and this machine's is ${stateVersion} already`,
       );
+    // Here, where nobody else works on the boot partition: what guards the start of this version would name it once more (guard.ts).
+    await disarm(disk);
     await runSteps(disk, steps, { disk, esp, running, reason, nowSeconds, entry });
     return fallback.version;
   });

@@ -16,7 +16,6 @@ import { ukiEntries, type UkiEntry } from './entries.ts';
 import { fail, type FailOutcome } from './fail.ts';
 import { otherSlot, type RunningVersion, type SlotName } from './facts.ts';
 import { installUki as installUkiOn, type UkiProducer } from './install-uki.ts';
-import { disarm } from './guard.ts';
 import { createMachineDisk } from './machine-disk.ts';
 import { machineFacts } from './machine-facts.ts';
 import { bootFact, readRunning, slotDevices, type SlotDevices } from './machine-parts.ts';
@@ -144,7 +143,6 @@ export async function retryTrial(system: System): Promise<void> {
 /** Back to the version from before, by an operator's word; the caller restarts the machine. Returns what boots then. */
 export async function rollback(system: System, reason: string): Promise<string> {
   const disk = createMachineDisk(system);
-  await disarm(disk);
   const version = await rollbackOn(disk, readRunning(system), reason, seconds(system));
   publish(system, await loadRecord(disk));
   return version;

@@ -3,10 +3,11 @@ import { copyFileSync } from 'node:fs';
 import { beforeEach, expect, test } from 'vitest';
 import { guardBoot } from '../../../../updater/device/scrub/guard-boot.ts';
 import { NO_SCRUB, type ScrubMemory } from '../../../../updater/device/scrub/memory.ts';
-import { VENDORS } from '../../../../updater/device/switch/boot-disk.ts';
+import { VENDORS, type BootDisk } from '../../../../updater/device/switch/boot-disk.ts';
 import { prepareSlot } from '../../../../updater/device/switch/prepare.ts';
 import { installUki } from '../../../../updater/device/switch/install-uki.ts';
 import { commitSlot } from '../../../../updater/device/switch/commit-slot.ts';
+import { rollback } from '../../../../updater/device/switch/rollback.ts';
 import { switchTo } from '../../../../updater/device/switch/switch-to.ts';
 import { writeFileSync } from 'node:fs';
 import { machineOn, manifestOf, runningVersion, ukiOf, type MemoryDisk } from '../switch/memory-disk.ts';
@@ -102,6 +103,37 @@ test('a version on trial, and one that is switched to: counting alone decides', 
   expect(variable('LoaderEntryDefault')).toBeUndefined();
   expect(variable('LoaderEntryOneShot')).toBeUndefined();
   await start();
+  expect(variable('LoaderEntryDefault')).toBeUndefined();
+});
+
+test('a rollback as soon as the boot partition is free: what rolls back has the last word', async () => {
+  const running = runningVersion('1.0.0');
+  const copy = (from: string, output: string) => Promise.resolve(copyFileSync(from, output));
+  const meanwhile: BootDisk = {
+    ...disk,
+    withEsp: async (body) => {
+      const result = await disk.withEsp(body);
+      await rollback(disk, running, 'by hand', 1);
+      return result;
+    },
+  };
+  await guardBoot({ disk: meanwhile, running, memory, copy });
+  expect(disk.files.has(UKI)).toBe(false);
+  expect(variable('LoaderEntryOneShot')).toBeUndefined();
+  expect(variable('LoaderEntryDefault')).toBeUndefined();
+});
+
+test('a rollback that waits for the boot partition: nothing is left of what was said to the boot loader before its turn', async () => {
+  const meanwhile: BootDisk = {
+    ...disk,
+    withEsp: async (body) => {
+      await start();
+      expect(variable('LoaderEntryOneShot')).toBe('minimal_1.0.0.efi\0');
+      return disk.withEsp(body);
+    },
+  };
+  expect(await rollback(meanwhile, runningVersion('1.0.0'), 'by hand', 1)).toBe('0.9.0');
+  expect(variable('LoaderEntryOneShot')).toBeUndefined();
   expect(variable('LoaderEntryDefault')).toBeUndefined();
 });
 
