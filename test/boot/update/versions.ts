@@ -73,6 +73,11 @@ provisioning:
     ec2: [users, network]
     operator: [users]
 `,
+  /** None either: what it keeps, only its own TPM opens. */
+  encrypted: `
+state:
+  encrypt: tpm2
+`,
 } as const;
 
 export interface BuiltVersion extends DiskSource {
