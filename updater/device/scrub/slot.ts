@@ -17,7 +17,7 @@ import {
 import { digestsOf, hashEach, isEqual, readBlock, type Row } from './rows.ts';
 import { remakeBlock } from './tree-repair.ts';
 
-/** Candidates for blocks of data, by their numbers; `wanted`: number to digest (hexadecimal). */
+/** Candidates for blocks of a row (data, or the lowest level of the tree), by their numbers; `wanted`: number to digest (hexadecimal). */
 export type BlockSource = (wanted: ReadonlyMap<number, string>) => Promise<ReadonlyMap<number, Uint8Array>>;
 
 export interface SlotScrub {
@@ -30,6 +30,8 @@ export interface SlotScrub {
   readonly scratch: string;
   /** Where rotten blocks of data may come from, in order; none: they are only counted. */
   readonly sources: readonly BlockSource[];
+  /** Where blocks of the tree's lowest level may come from that cannot be made anew: data below them is rotten too. */
+  readonly leafSources: readonly BlockSource[];
   /** Called with the count of bytes that were read: it waits as long as the reading is to be slow, and throws where it is to end. */
   readonly pace: (bytes: number) => Promise<void>;
 }
@@ -76,7 +78,7 @@ async function check(work: Work): Promise<SlotFindings> {
             Math.ceil(count / DIGESTS_PER_BLOCK) * BLOCK_BYTES,
           );
     const mend = (bad: ReadonlyMap<number, string>): Promise<ReadonlySet<number>> =>
-      index === rows.length - 1 ? mendData(work, bad) : mendTree(work, rows, index, bad);
+      index === rows.length - 1 ? mendFrom(work, row, bad, work.sources) : mendTree(work, rows, index, bad);
     const found = await checkRow(work, row, digests, blind, mend);
     rotten += found.rotten;
     repaired += found.repaired;
@@ -138,13 +140,20 @@ async function mendTree(
     const bytes = await remakeBlock(work, rows, index, block, digest);
     if (bytes !== undefined) made.set(block, bytes);
   }
-  return replace(work, rows[index]!, bad, made);
+  const row = rows[index]!;
+  const left = await replace(work, row, bad, made);
+  if (index < rows.length - 2) return left;
+  return mendFrom(work, row, new Map([...bad].filter(([block]) => left.has(block))), work.leafSources);
 }
 
-async function mendData(work: Work, bad: ReadonlyMap<number, string>): Promise<ReadonlySet<number>> {
-  const row = { medium: work.data, start: 0, blocks: work.dataBlocks };
+async function mendFrom(
+  work: Work,
+  row: Row,
+  bad: ReadonlyMap<number, string>,
+  sources: readonly BlockSource[],
+): Promise<ReadonlySet<number>> {
   let left = bad;
-  for (const source of work.sources) {
+  for (const source of sources) {
     if (left.size === 0) break;
     const still = await replace(work, row, left, await source(left));
     left = new Map([...left].filter(([block]) => still.has(block)));

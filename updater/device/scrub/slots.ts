@@ -12,7 +12,7 @@ import { slotContent, slotGeometry } from '../switch/superblock.ts';
 import type { BootState } from '../switch/switch.ts';
 import type { Releases } from './published.ts';
 import { scrubSlot, type BlockSource, type SlotFindings, type SlotScrub } from './slot.ts';
-import { fromOtherSlot, fromPayload, type OtherSlot } from './sources.ts';
+import { fromBlockList, fromOtherSlot, fromPayload, type OtherSlot } from './sources.ts';
 
 export interface SlotReport extends SlotFindings {
   readonly slot: SlotName;
@@ -94,6 +94,19 @@ async function scrubOne(
   if (geometry === undefined)
     return { slot, version, blocks: 0, rotten: 1, repaired: 0, detail: 'its superblock is rotten' };
   let detail: string | undefined;
+  const published = (): ReturnType<Releases['root']> => releases.root(rootHash);
+  /** Of a network that is not there, or of a repository without it: told, and no reason to stop. */
+  const attempt =
+    (source: BlockSource): BlockSource =>
+    async (wanted) => {
+      try {
+        return await source(wanted);
+      } catch (error) {
+        if (!(error instanceof SlipwayError)) throw error;
+        detail = error.message;
+        return new Map();
+      }
+    };
   const sources: BlockSource[] = [
     ...(isComparable(other)
       ? [
@@ -104,15 +117,7 @@ async function scrubOne(
           } satisfies OtherSlot),
         ]
       : []),
-    async (wanted) => {
-      try {
-        return await fromPayload(system, () => releases.root(rootHash))(wanted);
-      } catch (error) {
-        if (!(error instanceof SlipwayError)) throw error;
-        detail = error.message;
-        return new Map();
-      }
-    },
+    attempt(fromPayload(system, published)),
   ];
   const found = await scrubSlot(system, {
     rootHash,
@@ -121,6 +126,7 @@ async function scrubOne(
     tree,
     scratch,
     sources,
+    leafSources: [attempt(fromBlockList(published))],
     pace,
   });
   const { dataBlocks, salt } = geometry;

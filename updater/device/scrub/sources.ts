@@ -8,7 +8,7 @@ import { payloadName } from '../../release/names.ts';
 import { fetchedBytes } from '../apply/blob-source.ts';
 import { blockTasks, missingBlobs, missingExtents } from '../apply/blocks.ts';
 import type { ApplyContext } from '../apply/facts.ts';
-import { fetchHeader } from '../apply/header.ts';
+import { fetchHeader, readExactly } from '../apply/header.ts';
 import type { Medium } from '../apply/medium.ts';
 import { applyOperations } from '../apply/operations.ts';
 import { withScratch } from '../apply/scratch.ts';
@@ -89,6 +89,26 @@ export function fromPayload(system: System, published: () => Promise<Published |
         done: () => Promise.resolve(),
       });
     });
+    return found;
+  };
+}
+
+/** Blocks of the tree's lowest level, from the release's list of digests, of which each fills 4 KiB. */
+export function fromBlockList(published: () => Promise<Published | undefined>): BlockSource {
+  return async (wanted) => {
+    const found = new Map<number, Uint8Array>();
+    const release = await published();
+    if (release === undefined) return found;
+    const { fetcher } = release.context;
+    const { sha256, sizeBytes } = release.manifest.root.blockList;
+    for (const block of wanted.keys()) {
+      const offset = block * BLOCK_BYTES;
+      const end = Math.min(offset + BLOCK_BYTES, sizeBytes);
+      if (offset >= end) continue;
+      const bytes = new Uint8Array(BLOCK_BYTES);
+      bytes.set(await readExactly(fetcher.stream(payloadName(sha256), offset, end), end - offset));
+      found.set(block, bytes);
+    }
     return found;
   };
 }

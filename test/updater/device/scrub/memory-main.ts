@@ -4,7 +4,12 @@ import { openMedium } from '../../../../updater/device/apply/medium.ts';
 import type { FetchConfig } from '../../../../updater/device/fetch/config.ts';
 import { createFetcher } from '../../../../updater/device/fetch/fetcher.ts';
 import { scrubSlot } from '../../../../updater/device/scrub/slot.ts';
-import { fromOtherSlot, fromPayload } from '../../../../updater/device/scrub/sources.ts';
+import {
+  fromBlockList,
+  fromOtherSlot,
+  fromPayload,
+  type Published,
+} from '../../../../updater/device/scrub/sources.ts';
 import type { ReleaseManifest } from '../../../../updater/release/document.ts';
 
 export interface ScrubJob {
@@ -23,6 +28,8 @@ async function main(path: string): Promise<void> {
   const { root } = manifest;
   const fetcher = createFetcher(system, fetch);
   system.makeDirectory(scratch, 0o700);
+  const context = { fetcher, scratch: `${scratch}-payload`, progress: () => undefined };
+  const published = (): Promise<Published> => Promise.resolve({ manifest, context });
   const found = await scrubSlot(system, {
     rootHash: root.rootHash,
     salt: root.salt,
@@ -36,13 +43,9 @@ async function main(path: string): Promise<void> {
         tree: openMedium(system, other.tree, 'read'),
         dataBlocks: other.dataBlocks,
       }),
-      fromPayload(system, () =>
-        Promise.resolve({
-          manifest,
-          context: { fetcher, scratch: `${scratch}-payload`, progress: () => undefined },
-        }),
-      ),
+      fromPayload(system, published),
     ],
+    leafSources: [fromBlockList(published)],
     pace: () => Promise.resolve(),
   });
   print(JSON.stringify(found));

@@ -8,7 +8,12 @@ import { openMedium } from '../../../../updater/device/apply/medium.ts';
 import { makeTree } from '../../../../updater/device/apply/tree.ts';
 import { createFetcher } from '../../../../updater/device/fetch/fetcher.ts';
 import { scrubSlot, type BlockSource, type SlotFindings } from '../../../../updater/device/scrub/slot.ts';
-import { fromOtherSlot, fromPayload } from '../../../../updater/device/scrub/sources.ts';
+import {
+  fromBlockList,
+  fromOtherSlot,
+  fromPayload,
+  type Published,
+} from '../../../../updater/device/scrub/sources.ts';
 import { scratchDirectory } from '../../../builder/scratch.ts';
 import { makeRelease } from '../apply/release.ts';
 import { makeSlots } from '../apply/slots.ts';
@@ -39,7 +44,11 @@ function rot(path: string, ...blocks: readonly number[]): void {
   writeFileSync(path, bytes);
 }
 
-async function scrub({ at, slot }: Place, sources: readonly BlockSource[] = []): Promise<SlotFindings> {
+async function scrub(
+  { at, slot }: Place,
+  sources: readonly BlockSource[] = [],
+  leafSources: readonly BlockSource[] = [],
+): Promise<SlotFindings> {
   const data = openMedium(system, slot.dataDevice, 'read-write');
   const tree = openMedium(system, slot.verityDevice, 'read-write');
   try {
@@ -51,6 +60,7 @@ async function scrub({ at, slot }: Place, sources: readonly BlockSource[] = []):
       tree,
       scratch: join(at, 'scratch'),
       sources,
+      leafSources,
       pace: () => Promise.resolve(),
     });
   } finally {
@@ -67,11 +77,17 @@ function otherSlot({ old }: Place): BlockSource {
   });
 }
 
-function network({ at }: Place): { readonly source: BlockSource; readonly received: () => number } {
+function network({ at }: Place): {
+  readonly source: BlockSource;
+  readonly leaves: BlockSource;
+  readonly received: () => number;
+} {
   const fetcher = createFetcher(system, { mirrors: [release.repository], scratch: join(at, 'fetch') });
   const context = { fetcher, scratch: join(at, 'fetch'), progress: () => undefined };
+  const published = (): Promise<Published> => Promise.resolve({ manifest: release.manifest, context });
   return {
-    source: fromPayload(system, () => Promise.resolve({ manifest: release.manifest, context })),
+    source: fromPayload(system, published),
+    leaves: fromBlockList(published),
     received: () => fetcher.receivedBytes(),
   };
 }
@@ -186,6 +202,7 @@ test('a tree of three levels, rotten on each of them at one place', async () => 
     data: dataMedium,
     tree: treeMedium,
     sources: [],
+    leafSources: [],
     pace: () => Promise.resolve(),
   });
   dataMedium.close();
@@ -202,6 +219,16 @@ test('tree and data rotten at one place: what cannot be told is left alone', asy
   const before = readFileSync(here.slot.dataDevice);
   expect(await scrub(here, [otherSlot(here)])).toEqual({ rotten: 1, repaired: 0 });
   expect(readFileSync(here.slot.dataDevice).equals(before)).toBe(true);
+});
+
+test('tree and data rotten at one place: the release’s list of digests tells what the tree was, and that what the data was', async () => {
+  const here = place();
+  // The first and the last block of the leaves, which is not full.
+  rot(here.slot.verityDevice, 2, 9);
+  rot(here.slot.dataDevice, 5, 999);
+  const { source, leaves } = network(here);
+  expect(await scrub(here, [otherSlot(here), source], [leaves])).toEqual({ rotten: 4, repaired: 4 });
+  expect(isWhole(here)).toBe(true);
 });
 
 test('a source that gives other bytes than the wanted ones changes nothing', async () => {
