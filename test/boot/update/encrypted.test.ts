@@ -1,4 +1,4 @@
-/** Versions whose state the TPM opens (docs/encryption.md), as an update brings them. */
+/** Versions whose state the TPM opens (docs/encryption.md), as an update brings them, and a rollback. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { startUpdatingMachine, type UpdatingMachine } from './machine.ts';
 import { openTestRepository, type TestRepository } from './repository.ts';
 import { buildVersion, UPDATE_WORK, type BuiltVersion } from './versions.ts';
 
-/** Two starts of a machine. */
+/** Three starts of a machine. */
 const FULL = process.env['SLIPWAY_TEST_FULL'] === '1';
 const LIMIT_MS = 4 * HEALTHY_LIMIT_MS;
 const TPM = join(UPDATE_WORK, 'encrypted.tpm');
@@ -40,6 +40,16 @@ describe.runIf(FULL)('a machine whose state the TPM opens', { timeout: LIMIT_MS 
     await isOpen('8.0.0', await machine.status());
     await isOpen('8.1.0', await machine.applyAndSettle());
     expect(await machine.update('status')).toMatchObject({ state: 'idle', committed: { version: '8.1.0' } });
+  });
+
+  test('and the old one again, after slip update rollback', async () => {
+    const seen = machine.machine.events.length;
+    await ssh(machine.access, 'slip update rollback').catch(() => undefined);
+    await isOpen('8.0.0', await machine.settled(seen));
+    expect(await machine.update('status')).toMatchObject({ committed: { version: '8.0.0' } });
+    expect((await machine.status()).update?.failed).toMatchObject([
+      { version: '8.1.0', reason: 'rolled back by an operator' },
+    ]);
   });
 
   async function isOpen(version: string, status: MachineStatus): Promise<void> {
