@@ -11,6 +11,7 @@ import { run } from '../builder/process/run.ts';
 import { openToolbox } from '../builder/tools/toolbox.ts';
 import { loadImage } from '../spec/load.ts';
 import { buildTestImage } from '../test/boot/image.ts';
+import { META_DATA, NETWORK, userData } from '../test/boot/provision/document.ts';
 import { makeFat } from '../test/host/provision/source/seed-images.ts';
 import { slipShell } from './idle.ts';
 import { benchMachine, firstLogin, LIMIT_MS, login, median, WORK } from './machine.ts';
@@ -36,38 +37,15 @@ interface Cost {
   readonly peakBytes: number;
 }
 
-/** As test/boot/provision/nocloud.test.ts gives it: a user, a file, a script, a service, and a network. */
 const FILES = {
-  'meta-data': 'instance-id: i-1\n',
-  'network-config': `version: 2
-ethernets:
-  first:
-    match: { driver: virtio_net }
-    dhcp4: true
-    addresses: [10.0.2.77/24]
-    mtu: 1400
-`,
-  'user-data': `#cloud-config
-hostname: web-1
-users:
-  - default
-  - name: carol
-    sudo: ALL=(ALL) NOPASSWD:ALL
-    ssh_authorized_keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIgsVzP6K4d6b6Wn0QkKqmYMQqhsHQZ0DNm0b5JYg5qZ carol']
-write_files:
-  - path: /var/lib/app/greeting
-    content: "hello\\n"
-    permissions: '0640'
-    owner: carol
-runcmd:
-  - echo once >>/var/lib/app/once
-services:
-  greeter:
-    image: service:network
-    entrypoint: [/usr/bin/busybox, sh, -c, 'echo "$$GREETING from a service"; exec sleep 1000000']
-    environment: { GREETING: hello }
-    stop_grace_period: 1s
-`,
+  'meta-data': META_DATA,
+  'network-config': NETWORK,
+  'user-data': userData({
+    hostname: 'web-1',
+    user: 'carol',
+    greeting: 'hello',
+    key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIgsVzP6K4d6b6Wn0QkKqmYMQqhsHQZ0DNm0b5JYg5qZ carol',
+  }),
 };
 
 export async function benchProvision(rounds: number): Promise<ProvisionResult> {

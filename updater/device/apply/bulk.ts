@@ -5,6 +5,7 @@
 import { SlipwayError } from '../../../spec/error.ts';
 import { BLOCK_BYTES } from '../../../spec/layout.ts';
 import type { System } from '../../../system/system.ts';
+import { digestSink } from './digests.ts';
 import type { Medium } from './medium.ts';
 
 export interface Stretch {
@@ -44,24 +45,21 @@ export async function copyStretch(
 export interface GrowingDigest {
   /** All before `offset` is on the medium, and stays as it is. */
   readonly reach: (offset: number) => void;
-  /** Of the first `sizeBytes`, in hexadecimal digits. Throws `update.read-back`. */
+  /** Of the first `sizeBytes`, in hexadecimal digits. Throws `update.read-back`, `update.program`. */
   readonly end: (sizeBytes: number) => Promise<string>;
   /** Nobody wants it any more; after `end`, there is nothing to do. */
   readonly abandon: () => Promise<void>;
 }
 
 export function startDigest(system: System, medium: Medium): GrowingDigest {
-  const [data, result] = [system.pipe(), system.pipe()];
-  const hasher = start(system, ['sha256sum'], { stdin: data.read, stdout: result.write });
-  system.close(data.read);
-  system.close(result.write);
+  const sink = digestSink(system);
   let [wanted, read] = [0, 0];
   let state: 'good' | 'bad' | 'ended' = 'good';
   let reading: Promise<void> | undefined;
   const readOn = async (): Promise<void> => {
     while (read < wanted && state === 'good') {
       const sizeBytes = wanted - read;
-      const { exited } = start(system, readArguments(medium, read, sizeBytes), { stdout: data.write });
+      const { exited } = start(system, readArguments(medium, read, sizeBytes), { stdout: sink.input });
       if ((await exited) !== 0) state = 'bad';
       read += sizeBytes;
     }
@@ -71,22 +69,15 @@ export function startDigest(system: System, medium: Medium): GrowingDigest {
     wanted = Math.max(wanted, offset);
     if (read < wanted) reading ??= readOn();
   };
-  const finish = async (): Promise<string> => {
-    await reading;
-    system.close(data.write);
-    const line = system.read(result.read, 256);
-    system.close(result.read);
-    if ((await hasher.exited) !== 0 || !(line instanceof Uint8Array)) state = 'bad';
-    return line instanceof Uint8Array ? system.decode(line).slice(0, 64) : '';
-  };
   return {
     reach,
     end: async (sizeBytes) => {
       reach(sizeBytes);
-      const digest = await finish();
-      const found = state;
+      await reading;
+      const isWhole = state === 'good';
       state = 'ended';
-      if (found === 'good') return digest;
+      const digest = await sink.end();
+      if (isWhole) return digest;
       throw new SlipwayError('update.read-back', `${medium.path} cannot be read`, {
         hint: 'the disk may be failing',
       });
@@ -94,7 +85,8 @@ export function startDigest(system: System, medium: Medium): GrowingDigest {
     abandon: async () => {
       if (state === 'ended') return;
       state = 'ended';
-      await finish();
+      await reading;
+      await sink.end().catch(() => undefined);
     },
   };
 }
@@ -112,10 +104,11 @@ function readArguments({ path, direct }: Medium, offset: number, sizeBytes: numb
   ];
 }
 
+/** Waited for without reading: what reads back beside it goes on meanwhile. */
 function start(
   system: System,
   argv: readonly string[],
-  ends: { readonly stdin?: number; readonly stdout?: number } = {},
+  ends: { readonly stdout?: number } = {},
 ): { readonly exited: Promise<number> } {
   return {
     exited: new Promise((resolve) => {

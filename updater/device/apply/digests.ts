@@ -88,6 +88,8 @@ function outputOf(system: System, program: RunningProgram): Promise<string> {
 
 /** The digest of what is written to it bit by bit. */
 export interface DigestSink {
+  /** The pipe's end, for programs that write to it themselves. */
+  readonly input: number;
   readonly write: (bytes: Uint8Array) => void;
   readonly end: () => Promise<string>;
 }
@@ -107,6 +109,7 @@ export function digestSink(system: System): DigestSink {
   system.close(input.read);
   system.close(output.write);
   return {
+    input: input.write,
     write: (bytes) => {
       for (let rest = bytes; rest.length > 0;) {
         const taken = system.write(input.write, rest);
