@@ -15,7 +15,7 @@ export async function withLock<Result>(
   const limitMs = system.uptimeMs() + PATIENCE_MS;
   while (!take(system, lock)) {
     if (system.uptimeMs() > limitMs)
-      throw new SlipwayError('switch.busy', 'another program works on the boot partition', {
+      throw new SlipwayError('switch.busy', 'another program works on what this machine starts from', {
         hint: `it has the process id that stands in ${lock}`,
       });
     await new Promise<void>((resolve) => void system.after(POLL_MS, resolve));
