@@ -4,6 +4,16 @@ set -eu
 source=$1
 root=$source/root
 
+# Machines that run at the same time share no control groups: each would kill the other's services of the same name.
+if [ ! -d "$source/cgroups" ]; then
+	mkdir "$source/cgroups"
+	mount -t cgroup2 cgroup2 "$source/cgroups"
+	mkdir "$source/cgroups/${source##*/}"
+	echo 0 >"$source/cgroups/${source##*/}/cgroup.procs"
+	umount "$source/cgroups"
+	exec unshare -C sh "$0" "$source"
+fi
+
 mkdir "$root"
 mount -t tmpfs -o mode=755 tmpfs "$root"
 for directory in dev etc proc run sys tmp usr var old root; do
@@ -16,6 +26,9 @@ mount --bind "$source/usr" "$root/usr"
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+# A group that has processes of its own shares nothing out to those below it; only that of a whole kernel may.
+mkdir "$root/sys/fs/cgroup/machine"
+echo 0 >"$root/sys/fs/cgroup/machine/cgroup.procs"
 mount -t tmpfs -o mode=755 dev "$root/dev"
 for device in null zero full random urandom tty kmsg; do
 	: >"$root/dev/$device"

@@ -91,8 +91,11 @@ export async function startHostMachine(
       `${init}`,
       '-m',
       '-p',
+      '-C',
       '-r',
       '-w',
+      // As all that runs on a machine, in a control group of its own.
+      ...['sh', '-c', 'echo 0 >/sys/fs/cgroup/machine/cgroup.procs; exec "$@"', 'sh'],
       ...clean,
       ...identity,
       'sh',
@@ -134,9 +137,19 @@ export async function startHostMachine(
     destroy: async () => {
       outer.kill('SIGKILL');
       await ended;
+      await removeCgroups(source);
       rmSync(source, { recursive: true, force: true });
     },
   };
+}
+
+/** Empty as soon as the last process of the namespaces has gone. */
+async function removeCgroups(source: string): Promise<void> {
+  const script = `mount -t cgroup2 cgroup2 "$1/cgroups"
+for _ in 1 2 3 4 5 6 7 8 9; do find "$1/cgroups/\${1##*/}" -depth -type d -exec rmdir {} + && break; sleep 0.1; done`;
+  await execa('unshare', ['-m', '--propagation', 'private', 'sh', '-c', script, 'sh', source], {
+    reject: false,
+  });
 }
 
 async function ready(shell: HostMachine['shell'], output: () => string): Promise<void> {

@@ -19,6 +19,7 @@ const CONTROLLERS = '/sys/fs/cgroup/cgroup.controllers';
 /** With as many open files as usual: at a boot, the provisioner has fewer (host/boot/sysinit). */
 const ON_HOST = `ulimit -Sn ${OPEN_FILES.soft}; exec "$0" setsid "$1"`;
 const SIGKILL = 9;
+const END_AGAIN_MS = 1000;
 const NOT_FOUND = 127;
 
 export interface ScriptContext {
@@ -112,10 +113,13 @@ async function supervise(
       },
     });
     if (pid < 0) return resolve(NOT_FOUND);
-    cancel = system.after(limitSeconds * 1000, () => {
+    const endNow = (): void => {
       late = true;
       end(pid);
-    });
+      // Its container may only be on its way.
+      cancel = system.after(END_AGAIN_MS, endNow);
+    };
+    cancel = system.after(limitSeconds * 1000, endNow);
   });
   if (log !== undefined) {
     system.close(log.write);

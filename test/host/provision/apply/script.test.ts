@@ -105,6 +105,12 @@ describe.skipIf(!able)('scripts', () => {
     expect((await machine.shell('ps | grep "[s]leep 977"')).stdout.toString()).toBe('');
   });
 
+  test('so is one whose time is up before its container is there', async () => {
+    const result = await apply('#!/bin/sh\nsleep 978\n', { limitSeconds: 0 });
+    expect(result.reason).toMatch(/was ended after 0 s/);
+    expect((await machine.shell('ps | grep "[s]leep 978"')).stdout.toString()).toBe('');
+  });
+
   test('once an instance: once begun, whatever became of it', async () => {
     const text = '#!/bin/sh\necho run >>/var/runs\nexit 4\n';
     const once: Partial<Script> = { name: 'once', when: 'instance' };
