@@ -105,11 +105,12 @@ const MORE: Readonly<Record<string, () => Promise<{ result: object; rows: Row[] 
   },
   provision: async () => {
     const result = await benchProvision(ROUNDS);
-    const { first, unchanged, programBytes, downloadBytes } = result;
+    const { first, unchanged, addedMs, programBytes, downloadBytes } = result;
     return {
       result,
       rows: [
-        { what: 'provisioning, unchanged', value: milliseconds(unchanged.wallMs), goal: 'at most 150 ms' },
+        { what: 'provisioning, unchanged, added', value: milliseconds(addedMs), goal: 'at most 150 ms' },
+        { what: 'provisioning, unchanged, its program', value: milliseconds(unchanged.wallMs), goal: '' },
         { what: 'provisioning, unchanged, processor', value: milliseconds(unchanged.cpuMs), goal: '' },
         { what: 'provisioning, first boot', value: seconds(first.wallMs), goal: 'at most 1 s' },
         { what: 'provisioning, first boot, processor', value: seconds(first.cpuMs), goal: '' },

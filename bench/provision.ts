@@ -1,6 +1,7 @@
 /**
- * What a boot waits for where there is a configuration, by the machine's own account (wait4(2) of what `sysinit` starts): at a first boot with the
- * largest of the documents that the boot tests apply, and at later ones, where it is what it was. And what the programs for it weigh.
+ * What provisioning costs a boot. At a first boot with the largest of the documents that the boot tests apply, and at later ones, where it is what it was:
+ * what its programs take, by the machine's own account (wait4(2) of what `sysinit` starts). At later ones also what it adds, since it runs beside other
+ * work: from `sysinit` to slipd's first report, on that machine and on one that nobody has configured, in turn. And what the programs for it weigh.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,6 +22,8 @@ export interface ProvisionResult {
   readonly first: Cost;
   /** look.js alone. */
   readonly unchanged: Cost;
+  /** By how much slipd's first report is later than on a machine without a configuration. */
+  readonly addedMs: number;
   readonly programBytes: number;
   /** Through `zstd -19`, as a download is. */
   readonly downloadBytes: number;
@@ -54,37 +57,57 @@ export async function benchProvision(rounds: number): Promise<ProvisionResult> {
   await mkdir(directory, { recursive: true });
   const source = await buildTestImage(IMAGE);
   const medium = makeFat(join(directory, 'cidata.img'), 'CIDATA', FILES);
-  const boot = async (name: string): Promise<readonly Entry[]> => {
+  const boot = async (name: string, configured: boolean): Promise<Boot> => {
     const machine = await benchMachine(join('provision', name), {
       disk: source.disk,
       diskSizeBytes: source.machineDiskBytes,
-      overlay: join(directory, 'disk.qcow2'),
+      overlay: join(directory, configured ? 'disk.qcow2' : 'nobody.qcow2'),
       memoryMiB: 256,
-      extraDisks: [{ path: medium, format: 'raw', readOnly: true, serial: 'cidata' }],
+      ...(configured
+        ? { extraDisks: [{ path: medium, format: 'raw', readOnly: true, serial: 'cidata' }] }
+        : {}),
     });
     try {
+      const { uptimeMs } = await machine.waitForReport('started', LIMIT_MS);
       const access = await firstLogin(() => login(machine, source.user));
       await machine.waitForReport('healthy', LIMIT_MS);
-      const entries = (await slipShell(access)('cat /run/slipway/boot/cost')).split('\n').flatMap(parse);
-      process.stderr.write(`  ${JSON.stringify(entries)}\n`);
-      await slipShell(access)('sync').catch(() => undefined);
-      await slipShell(access)('slip poweroff').catch(() => undefined);
+      const shell = slipShell(access);
+      const lines = (await shell('cd /run/slipway/boot; cat timeline; [ ! -e cost ] || cat cost')).split(
+        '\n',
+      );
+      const entries = lines.flatMap(parse);
+      const sysinit = lines.map((line) => /^([\d.]+) sysinit$/.exec(line)?.[1]).find(Boolean);
+      const startMs = Math.round(uptimeMs - 1000 * Number(sysinit));
+      process.stderr.write(`  ${name}: ${startMs} ms to slipd's report; ${JSON.stringify(entries)}\n`);
+      await shell('sync').catch(() => undefined);
+      await shell('slip poweroff').catch(() => undefined);
       await machine.exited;
-      return entries;
+      return { entries, startMs };
     } finally {
       await machine.close();
     }
   };
-  const first = sum(await boot('first'));
-  const later: Cost[] = [];
-  for (let round = 0; round < rounds; round++) later.push(sum(await boot(`later-${round}`)));
-  const middle = (field: keyof Cost): number => median(later.map((cost) => cost[field]));
+  const first = sum((await boot('first', true)).entries);
+  await boot('nobody-first', false);
+  const later: (Cost & { readonly addedMs: number })[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const nobody = await boot(`nobody-${round}`, false);
+    const known = await boot(`later-${round}`, true);
+    later.push({ ...sum(known.entries), addedMs: known.startMs - nobody.startMs });
+  }
+  const middle = (field: keyof Cost | 'addedMs'): number => median(later.map((cost) => cost[field]));
   return {
     first,
     unchanged: { wallMs: middle('wallMs'), cpuMs: middle('cpuMs'), peakBytes: middle('peakBytes') },
+    addedMs: middle('addedMs'),
     ...(await weight(join(directory, 'programs'))),
     rounds,
   };
+}
+
+interface Boot {
+  readonly entries: readonly Entry[];
+  readonly startMs: number;
 }
 
 interface Entry extends Cost {
