@@ -162,12 +162,13 @@ function spawn(argv: readonly string[], options: SpawnOptions, children: Map<num
 }
 
 function openFlags(options: OpenOptions): number {
-  const { O_RDONLY, O_WRONLY, O_RDWR, O_NONBLOCK, O_NOFOLLOW, O_APPEND, O_CREAT, O_EXCL, O_TRUNC } =
+  const { O_RDONLY, O_WRONLY, O_RDWR, O_NONBLOCK, O_NOFOLLOW, O_APPEND, O_SYNC, O_CREAT, O_EXCL, O_TRUNC } =
     fs.constants;
   let flags = options.access === 'read' ? O_RDONLY : options.access === 'write' ? O_WRONLY : O_RDWR;
   if (options.nonBlocking === true) flags |= O_NONBLOCK;
   if (options.noFollow === true) flags |= O_NOFOLLOW;
   if (options.append === true) flags |= O_APPEND;
+  if (options.synchronous === true) flags |= O_SYNC;
   if (options.create !== undefined)
     flags |= O_CREAT | (options.create.exclusive === true ? O_EXCL : options.append === true ? 0 : O_TRUNC);
   return flags;

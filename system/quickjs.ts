@@ -58,6 +58,7 @@ const O_NOCTTY = 0o400;
 const O_TRUNC = 0o1000;
 const O_APPEND = 0o2000;
 const O_NONBLOCK = 0o4000;
+const O_SYNC = 0o4010000;
 const O_NOFOLLOW = { amd64: 0o400000, arm64: 0o100000 };
 const EAGAIN = 11;
 const WNOHANG = 1;
@@ -270,6 +271,7 @@ function openFlags(options: OpenOptions, noFollow: number): number {
   if (options.nonBlocking === true) flags |= O_NONBLOCK;
   if (options.noFollow === true) flags |= noFollow;
   if (options.append === true) flags |= O_APPEND;
+  if (options.synchronous === true) flags |= O_SYNC;
   if (options.create !== undefined) {
     flags |= O_CREAT | (options.create.exclusive === true ? O_EXCL : options.append === true ? 0 : O_TRUNC);
   }

@@ -24,6 +24,8 @@ export interface OpenOptions {
   /** Refuse a symbolic link as the last component. */
   readonly noFollow?: boolean;
   readonly append?: boolean;
+  /** Each write is on the disk, whole, when it returns (O_SYNC). */
+  readonly synchronous?: boolean;
   readonly create?: { readonly mode: number; readonly exclusive?: boolean };
 }
 

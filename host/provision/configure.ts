@@ -2,7 +2,12 @@
  * Makes this machine what its configuration says: reads the documents, plans, applies, remembers, and says how it went. Everything in it can be
  * done again.
  */
-import type { ConfigStatus, KeyStatus, ProvisioningPolicy } from '../../spec/provisioning.ts';
+import {
+  PROVISIONING_PATHS,
+  type ConfigStatus,
+  type KeyStatus,
+  type ProvisioningPolicy,
+} from '../../spec/provisioning.ts';
 import type { System } from '../../system/system.ts';
 import { faultText, type Acquired } from './acquire.ts';
 import { carryOut, forgetMachine, type CarriedOut, type Stage } from './carry-out.ts';
@@ -13,7 +18,8 @@ import { goDown, restartServices } from './running.ts';
 import type { Found } from './source/found.ts';
 import { isOutOfSight } from './source/medium/devices.ts';
 import { NO_CONFIGURATION, publishStatus } from './status.ts';
-import { digestOf, readTried, recordOf, storeAdopted, storeRecord } from './store/adopted.ts';
+import { digestOf, readTried, recordOf, storeAdopted, storeOutcome } from './store/adopted.ts';
+import { settle } from './store/durable.ts';
 import { isOwnFailure } from './store/failure.ts';
 import { storeIncluded } from './store/included.ts';
 import type { AdoptedRecord } from './store/record.ts';
@@ -30,8 +36,13 @@ export async function configure(
   const excused = fault?.passing === true && adopted !== undefined;
   const troubles = fault === undefined || excused ? [] : [fault.text];
   /** A state partition that is full, or fails: the machine comes up as it should all the same, and says so. */
-  const keep = async (storing: Promise<void>): Promise<void> =>
-    storing.catch((error: unknown) => void troubles.push(`it cannot be kept: ${faultText(error)}`));
+  const keep = async (store: () => Promise<void> | void): Promise<void> => {
+    try {
+      await store();
+    } catch (error) {
+      troubles.push(`it cannot be kept: ${faultText(error)}`);
+    }
+  };
   if (found === undefined) {
     if (stage === 'online') await forgetMachine(system);
     // Until somebody says what this machine is to be, it asks.
@@ -42,6 +53,7 @@ export async function configure(
       state: fault === undefined ? 'none' : 'failed',
     };
     await publish(system, nothing, null, fault?.passing === true ? 'passing' : 'own');
+    await settleState(system);
     return nothing;
   }
   const wanted = recordOf(found, false);
@@ -72,15 +84,15 @@ export async function configure(
     return configure(system, policy, { found: adopted, record, adopted, fault: own, rejected }, stage);
   }
   // Adopted before it is carried out: what a power cut interrupts is done again.
-  if (isNew) await keep(storeAdopted(system, found, wanted));
-  if (isNew || reading.includedAnew) await keep(keepIncluded(system, found, reading));
+  if (isNew) await keep(() => storeAdopted(system, found, wanted));
+  if (isNew || reading.includedAnew) await keep(() => keepIncluded(system, found, reading));
   const again = acquired.again === true || reading.includedAnew;
   const what = !isNew && record.complete && !again ? 'what a boot forgets' : 'all';
   const result = await carryOut(system, policy, found, reading, stage, what);
   const keys = mergeKeys(reading.keys, result.keys);
   const complete = !keys.some(({ state }) => state === 'failed');
   const kept: AdoptedRecord = { ...wanted, complete };
-  if (isNew || record.complete !== complete) await keep(storeRecord(system, kept));
+  if (isNew || record.complete !== complete) await keep(() => storeOutcome(system, kept));
   const problems = [
     ...troubles,
     ...errors.map(lineOf),
@@ -109,6 +121,7 @@ export async function configure(
   if (stage === 'boot' ? pending || asks : awaited) makeDue(system);
   const published = await publish(system, status, acquired.rejected ?? status.digest, 'own');
   await remember(system, kept, result, published, asks).catch(() => undefined);
+  await settleState(system);
   if (stage === 'online') await restartServices(system, result.restart);
   if (result.power !== null) goDown(system, result.power);
   const { install } = result.plan;
@@ -132,6 +145,12 @@ async function publish(
   return published;
 }
 
+/** What came of it is of no use before all of it was said, and written: so it is settled once. */
+async function settleState(system: System): Promise<void> {
+  const { state } = PROVISIONING_PATHS;
+  if (system.status(state) !== undefined) await settle(system, state).catch(() => undefined);
+}
+
 /** Those of a configuration that may return stay. */
 function keepIncluded(system: System, { instanceId }: Found, { included }: Reading): Promise<void> {
   const others = readTried(system) === undefined ? 'remove' : 'keep';
@@ -151,7 +170,7 @@ async function remember(
   if (!plain || !isRestorable(plan.steps) || rootHash === '') return forgetRestore(system);
   const { services, ...rest } = machine;
   const waits = plan.steps.some(({ phase }) => phase === 'online' || phase === 'final');
-  await storeRestore(system, {
+  storeRestore(system, {
     format: '1.0',
     rootHash,
     record,

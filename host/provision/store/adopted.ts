@@ -12,7 +12,7 @@ import {
 import type { System } from '../../../system/system.ts';
 import { hears } from '../policy.ts';
 import type { Documents, Found, Seed } from '../source/found.ts';
-import { makeStateDirectory, readBounded, removeDurable, writeDurable } from './durable.ts';
+import { makeStateDirectory, readBounded, removeDurable, writeDurable, writeWhole } from './durable.ts';
 import {
   DOCUMENT_NAMES,
   isRecord,
@@ -79,6 +79,11 @@ export async function storeAdopted(system: System, found: Found, record: Adopted
 export async function storeRecord(system: System, record: AdoptedRecord): Promise<void> {
   await writeDurable(system, DIRECTORY, [json(system, RECORD, record)]);
   sweep(system);
+}
+
+/** That all of an adopted configuration was done, or not. To be settled. */
+export function storeOutcome(system: System, record: AdoptedRecord): void {
+  writeWhole(system, DIRECTORY, [json(system, RECORD, record)]);
 }
 
 export async function forgetAdopted(system: System): Promise<void> {

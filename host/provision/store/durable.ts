@@ -13,22 +13,34 @@ export function makeStateDirectory(system: System, path: string = PROVISIONING_P
   if (!system.makeDirectory(path, 0o700)) throw new Error(`cannot make ${path}`);
 }
 
-/** Writes files of one directory as a whole each, in this order, 0600, synced. Throws where it cannot. */
+export interface StateFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Writes files of one directory as a whole each, in this order, 0600, and settles it. Throws where it cannot. */
 export async function writeDurable(
   system: System,
   directory: string,
-  files: readonly { readonly name: string; readonly bytes: Uint8Array }[],
+  files: readonly StateFile[],
 ): Promise<void> {
   if (files.length === 0) return;
+  writeWhole(system, directory, files);
+  await settle(system, directory);
+}
+
+/** The same without settling: after a power cut each file is what it was or what it is to be, in this order. Throws where it cannot. */
+export function writeWhole(system: System, directory: string, files: readonly StateFile[]): void {
   makeStateDirectory(system, directory);
   const paths = files.map(({ name }) => `${directory}/${name}`);
   files.forEach(({ bytes }, index) => writeNew(system, `${paths[index]!}.new`, bytes));
-  await sync(
-    system,
-    paths.map((path) => `${path}.new`),
-  );
   for (const path of paths) if (!system.rename(`${path}.new`, path)) throw new Error(`cannot write ${path}`);
-  await sync(system, [directory]);
+}
+
+/** What got its name in a directory, or lost it, stays so. Throws where it cannot. */
+export async function settle(system: System, directory: string): Promise<void> {
+  const { code } = await runProgram(system, [BUSYBOX, 'sync', directory]);
+  if (code !== 0) throw new Error(`cannot sync ${directory}`);
 }
 
 /** Takes files away, and makes sure that they stay away. */
@@ -38,7 +50,7 @@ export async function removeDurable(
   names: readonly string[],
 ): Promise<void> {
   const removed = names.filter((name) => system.remove(`${directory}/${name}`));
-  if (removed.length > 0) await sync(system, [directory]);
+  if (removed.length > 0) await settle(system, directory);
 }
 
 /** The whole file, where it is one, is no longer than the limit, and can be read. */
@@ -53,14 +65,11 @@ export function readBounded(system: System, path: string, limitBytes: number): U
 
 function writeNew(system: System, path: string, bytes: Uint8Array): void {
   system.remove(path);
-  const fd = system.open(path, { access: 'write', create: { mode: PRIVATE, exclusive: true } });
+  // Starting a program that syncs it would cost more than all else here.
+  const create = { mode: PRIVATE, exclusive: true };
+  const fd = system.open(path, { access: 'write', create, synchronous: true });
   if (fd < 0) throw new Error(`cannot write ${path}`);
   const written = bytes.length === 0 || system.writeAt(fd, 0, bytes);
   system.close(fd);
   if (!written) throw new Error(`cannot write ${path}`);
-}
-
-async function sync(system: System, paths: readonly string[]): Promise<void> {
-  const { code } = await runProgram(system, [BUSYBOX, 'sync', ...paths]);
-  if (code !== 0) throw new Error(`cannot sync ${paths.join(' ')}`);
 }

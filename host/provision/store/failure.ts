@@ -4,7 +4,7 @@
  */
 import { PROVISIONING_PATHS } from '../../../spec/provisioning.ts';
 import type { System } from '../../../system/system.ts';
-import { removeDurable, writeDurable } from './durable.ts';
+import { removeDurable, writeWhole } from './durable.ts';
 import { isRecord, readJson } from './record.ts';
 
 export interface Outcome {
@@ -18,7 +18,10 @@ export interface Outcome {
 const NAME = 'judged.json';
 const NONE = 'unreadable';
 
-/** Whether this version is to blame: it did not carry out what the version before did, or refuses what that one allowed. */
+/**
+ * Whether this version is to blame: it did not carry out what the version before did, or refuses what that one allowed. What is remembered of it is to be
+ * settled.
+ */
 export async function isOwnFailure(system: System, outcome: Outcome): Promise<boolean> {
   const { failed } = outcome;
   const digest = outcome.digest ?? NONE;
@@ -35,9 +38,11 @@ export async function isOwnFailure(system: System, outcome: Outcome): Promise<bo
   const { state } = PROVISIONING_PATHS;
   if (digest === NONE && !failed) await removeDurable(system, state, [NAME]).catch(() => undefined);
   else if (JSON.stringify(before) !== JSON.stringify(now))
-    await writeDurable(system, state, [{ name: NAME, bytes: system.encode(JSON.stringify(now)) }]).catch(
-      () => undefined,
-    );
+    try {
+      writeWhole(system, state, [{ name: NAME, bytes: system.encode(JSON.stringify(now)) }]);
+    } catch {
+      // A full disk: the next version is judged as if this one had not been asked.
+    }
   return failed;
 }
 

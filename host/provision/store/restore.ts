@@ -12,7 +12,7 @@ import {
 import type { System } from '../../../system/system.ts';
 import { parseKeys } from '../../slipd/accounts.ts';
 import type { HostnameAction, RuntimeFileAction, Step } from '../plan/step.ts';
-import { readBounded, removeDurable, writeDurable } from './durable.ts';
+import { readBounded, removeDurable, writeWhole } from './durable.ts';
 import { isRecord, type AdoptedRecord } from './record.ts';
 
 const DIRECTORY = PROVISIONING_PATHS.state;
@@ -57,11 +57,12 @@ export function isRestorable(steps: readonly Step[]): boolean {
   );
 }
 
-export async function storeRestore(system: System, restore: Restore): Promise<void> {
+/** To be settled. */
+export function storeRestore(system: System, restore: Restore): void {
   const text = `${JSON.stringify(restore)}\n`;
   const old = readBounded(system, `${DIRECTORY}/${NAME}`, LIMIT_BYTES);
   if (old !== undefined && system.decode(old) === text) return;
-  await writeDurable(system, DIRECTORY, [{ name: NAME, bytes: system.encode(text) }]);
+  writeWhole(system, DIRECTORY, [{ name: NAME, bytes: system.encode(text) }]);
 }
 
 export async function forgetRestore(system: System): Promise<void> {

@@ -51,24 +51,24 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-async function kept(change: object): Promise<Restore | undefined> {
-  await storeRestore(system, { ...GOOD, ...change });
+function kept(change: object): Restore | undefined {
+  storeRestore(system, { ...GOOD, ...change });
   return readRestore(system, 'abc', RECORD, ALL);
 }
 
-test('what was kept comes back', async () => {
-  expect(await kept({})).toEqual(GOOD);
+test('what was kept comes back', () => {
+  expect(kept({})).toEqual(GOOD);
 });
 
-test('another image, or another configuration, plans anew', async () => {
-  await storeRestore(system, GOOD);
+test('another image, or another configuration, plans anew', () => {
+  storeRestore(system, GOOD);
   expect(readRestore(system, 'abd', RECORD, ALL)).toBeUndefined();
   expect(readRestore(system, 'abc', { ...RECORD, instanceId: 'i-2' }, ALL)).toBeUndefined();
   expect(readRestore(system, '', RECORD, ALL)).toBeUndefined();
 });
 
-test('users and network need their rights', async () => {
-  await storeRestore(system, GOOD);
+test('users and network need their rights', () => {
+  storeRestore(system, GOOD);
   expect(
     readRestore(
       system,
@@ -104,8 +104,8 @@ test.each([
   ],
   ['another kind of step', { names: [{ kind: 'script', name: 'web', hosts: null }] }],
   ['no status', { status: null }],
-])('%s is not restored', async (_what, change) => {
-  expect(await kept(change)).toBeUndefined();
+])('%s is not restored', (_what, change) => {
+  expect(kept(change)).toBeUndefined();
 });
 
 test('a record of a source that the policy does not hear is none', async () => {
