@@ -1,17 +1,18 @@
 /**
- * Programs of the machine as bytecode: `slipd.js` becomes `slipd.so`, which holds it, and a line that imports that, so that whoever starts it goes by
- * the same path. Where the image's QuickJS is none that we know, programs stay source: slower to start, and the same otherwise.
+ * Programs of the machine as bytecode: `slipd.js` becomes `slipd.so`, which holds it with the chunks that it begins with, and a line that imports that,
+ * so that whoever starts it goes by the same path. Where the image's QuickJS is none that we know, programs stay source: slower to start, and the same otherwise.
  */
 import { basename, dirname } from 'node:path';
 import type { Architecture } from '../../spec/image.ts';
-import { BYTECODE_VERSION, compileModules, type Module } from '../bytecode/compile.ts';
+import { BYTECODE_VERSION, compileModules, type Pack } from '../bytecode/compile.ts';
+import { packModules } from '../bytecode/pack.ts';
 import type { LockFile } from '../lock/lock-file.ts';
 import type { Toolbox } from '../tools/toolbox.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { textFile } from '../tree/skeleton.ts';
 
-/** Modules to shared objects, in their order. */
-export type Compiler = (modules: readonly Module[]) => Promise<readonly Uint8Array[]>;
+/** Packs of modules to shared objects, in their order. */
+export type Compiler = (packs: readonly Pack[]) => Promise<readonly Uint8Array[]>;
 
 /** `undefined` where the image's interpreter, or the build machine's, reads other bytecode than ours. */
 export function bytecodeCompiler(
@@ -22,7 +23,7 @@ export function bytecodeCompiler(
   const known = [lock.packages, lock.tools].every((packages) =>
     packages.some(({ name, version }) => name === 'quickjs' && version.startsWith(`${BYTECODE_VERSION}-`)),
   );
-  return known ? (modules) => compileModules(modules, architecture, toolbox) : undefined;
+  return known ? (packs) => compileModules(packs, architecture, toolbox) : undefined;
 }
 
 /** `entries`: of which those ending in `.js` are programs, and chunks that they import (programs.ts). */
@@ -33,31 +34,34 @@ export async function inBytecode(
   if (compiler === undefined) return [...entries];
   const scripts = entries.flatMap((entry) => {
     const source = scriptSource(entry);
-    return source === undefined ? [] : [{ entry, module: { path: objectPath(entry.path), source } }];
+    return source === undefined ? [] : [{ entry, path: objectPath(entry.path), source }];
   });
-  const importing = scripts.filter(({ module }) => module.source.includes('import('));
-  const modules = scripts.map(({ entry, module }) => ({
-    entry,
-    module: { ...module, source: sharedImport(module.source) },
-  }));
-  // import() of one module serves all: it goes by its own file name, which bytecode without debugging information lacks.
-  const shared = importing.slice(0, 1).map(({ entry }) => ({
-    entry,
-    module: { path: `${dirname(entry.path)}/${IMPORT}`, source: 'export const load=name=>import(name);' },
-  }));
-  const all = [...modules, ...shared];
-  const objects = await compiler(all.map(({ module }) => module));
+  const components = new Map(scripts.map(({ path, entry }) => [path, entry.component]));
+  const modules = scripts.map(({ path, source }) => ({ path, source: sharedImport(source) }));
+  const importing = scripts.find(({ source }) => source.includes('import('));
+  if (importing !== undefined) {
+    // import() of one module serves all: it goes by its own file name, which bytecode without debugging information lacks.
+    const path = `${dirname(importing.path)}/${IMPORT}`;
+    components.set(path, importing.entry.component);
+    modules.push({ path, source: 'export const load=name=>import(name);' });
+  }
+  const packs = packModules(
+    modules.filter(({ path }) => !isChunk(path)),
+    modules.filter(({ path }) => isChunk(path)),
+  );
+  const objects = await compiler(packs);
   return [
     ...entries.filter((entry) => scriptSource(entry) === undefined),
-    ...all.map(({ entry, module }, place): TreeEntry => ({
-      ...{ path: module.path, mode: 0o644, uid: 0, gid: 0, component: entry.component, type: 'file' },
-      source: { kind: 'bytes', bytes: objects[place] ?? new Uint8Array() },
-    })),
+    ...packs.map((pack, place): TreeEntry => {
+      const path = pack.at(-1)?.path ?? '';
+      return {
+        ...{ path, mode: 0o644, uid: 0, gid: 0, component: components.get(path) ?? '', type: 'file' },
+        source: { kind: 'bytes', bytes: objects[place] ?? new Uint8Array() },
+      };
+    }),
     ...scripts
-      .filter(({ entry }) => !isChunk(entry.path))
-      .map(({ entry, module }) =>
-        textFile(entry.path, `import"./${basename(module.path)}";\n`, entry.component),
-      ),
+      .filter(({ path }) => !isChunk(path))
+      .map(({ entry, path }) => textFile(entry.path, `import"./${basename(path)}";\n`, entry.component)),
   ];
 }
 

@@ -19,15 +19,18 @@ export const BYTECODE_VERSION = '2025.04.26';
 /** No module name has this, so it is there once in the bytecode. */
 const MARK = 'slipway-module-';
 
-/** Shared objects, in the order of the modules. The bytecode is the same for every architecture with 64 bits and low bytes first. */
+/** Modules that one shared object holds, in the order in which they are made known. It lies at the path of the last. */
+export type Pack = readonly Module[];
+
+/** Shared objects, in the order of the packs. The bytecode is the same for every architecture with 64 bits and low bytes first. */
 export async function compileModules(
-  modules: readonly Module[],
+  packs: readonly Pack[],
   architecture: Architecture,
   toolbox: Toolbox,
 ): Promise<readonly Uint8Array[]> {
   const directory = await mkdtemp(join(tmpdir(), 'slipway-bytecode-'));
   try {
-    const numbered = modules.map((module, place) => ({ ...module, file: `${MARK}${place}.js`, place }));
+    const numbered = packs.flat().map((module, place) => ({ ...module, file: `${MARK}${place}.js`, place }));
     for (const { file, source } of numbered) await writeFile(join(directory, file), source);
     const compiled: Uint8Array[] = [];
     // import() goes by the file name in the debugging information; elsewhere all of that is left out.
@@ -41,10 +44,10 @@ export async function compileModules(
       });
       const arrays = readArrays(await readFile(join(directory, 'bytecode.c'), 'utf8'));
       group.forEach(({ path, file, place }, index) => {
-        compiled[place] = moduleObject(architecture, renamed(arrays[index], file, path));
+        compiled[place] = renamed(arrays[index], file, path);
       });
     }
-    return compiled;
+    return packs.map((pack) => moduleObject(architecture, compiled.splice(0, pack.length)));
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

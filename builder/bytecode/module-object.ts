@@ -1,7 +1,8 @@
 /**
- * A module of QuickJS as bytecode, in the form that Debian's `qjs` can import: a shared object whose `js_init_module` hands its own data to
- * JS_ReadObject (quickjs.h; quickjs-libc.c, js_module_loader_so). ELF-64 as in the System V ABI, with what ld.so needs and no more: no section
- * headers, one symbol in, one out, one relocation.
+ * Modules of QuickJS as bytecode, in the form that Debian's `qjs` can import: a shared object whose `js_init_module` hands its own data to
+ * JS_ReadObject (quickjs.h; quickjs-libc.c, js_module_loader_so). Each module is then known by its own name, and found by that before anybody looks
+ * for a file (quickjs.c, js_find_loaded_module). ELF-64 as in the System V ABI, with what ld.so needs and no more: no section headers, one symbol in,
+ * one out, one relocation.
  */
 import type { Architecture } from '../../spec/image.ts';
 import { MACHINES } from './machine-code.ts';
@@ -15,9 +16,11 @@ const PT = { LOAD: 1, DYNAMIC: 2, GNU_STACK: 0x6474e551 };
 const PF = { X: 1, W: 2, R: 4 };
 const DT = { HASH: 4, STRTAB: 5, SYMTAB: 6, RELA: 7, RELASZ: 8, RELAENT: 9, STRSZ: 10, SYMENT: 11 };
 
-/** `bytecode`: as `qjsc -c` writes it. */
-export function moduleObject(architecture: Architecture, bytecode: Uint8Array): Uint8Array {
-  const { elfMachine, globalData, pageBytes, code, codeBytes } = MACHINES[architecture];
+/** `bytecodes`: as `qjsc -c` writes them; the last is what whoever imports the object gets. */
+export function moduleObject(architecture: Architecture, bytecodes: readonly Uint8Array[]): Uint8Array {
+  const { elfMachine, globalData, pageBytes, code, ...machine } = MACHINES[architecture];
+  const codeBytes = machine.codeBytes(bytecodes.length);
+  const bytecode = Buffer.concat(bytecodes);
   const strings = Buffer.from(`\0${IMPORTED}\0${EXPORTED}\0`);
   const headers = HEADER_BYTES + 4 * PROGRAM_HEADER_BYTES;
   const at = layOut({
@@ -96,8 +99,10 @@ export function moduleObject(architecture: Architecture, bytecode: Uint8Array): 
     u64(at.end + 16 * place + 8, value);
   });
 
-  Buffer.from(code({ at: at.code, data: at.bytecode, dataBytes: bytecode.length, slot })).copy(file, at.code);
-  Buffer.from(bytecode).copy(file, at.bytecode);
+  let next = at.bytecode;
+  const data = bytecodes.map(({ length }) => ({ at: (next += length) - length, bytes: length }));
+  Buffer.from(code({ at: at.code, data, slot })).copy(file, at.code);
+  bytecode.copy(file, at.bytecode);
   return file;
 }
 

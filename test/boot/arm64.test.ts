@@ -3,10 +3,21 @@ import { mkdir, rm, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run } from '../../builder/process/run.ts';
+import { publicKeyText, sshKey } from '../../lab/ssh.ts';
 import { readBlocks, theBlock } from '../docs/blocks.ts';
 import { buildTestImage, KEYS, WORK } from './image.ts';
 import { blankDisk, bootsLive, exported } from './live.ts';
-import { HEALTHY_LIMIT_MS, healthyMachine, ssh, withMachine, type TestMachineOptions } from './machine.ts';
+import {
+  expectQuietConsole,
+  HEALTHY_LIMIT_MS,
+  healthyMachine,
+  slipStatus,
+  ssh,
+  withMachine,
+  type TestMachineOptions,
+} from './machine.ts';
+import { META_DATA, NETWORK, userData } from './provision/document.ts';
+import { eventually, startProvisioned } from './provision/provisioned.ts';
 
 const LIMIT_MS = 3 * HEALTHY_LIMIT_MS;
 
@@ -26,6 +37,31 @@ describe.skipIf(process.env['SLIPWAY_TEST_FULL'] === undefined)('arm64', { timeo
     await boots('metal', {
       ...{ name: 'metal-arm64', disk, diskBus: 'nvme', networkCard: 'e1000e', memoryMiB: 1024 },
     });
+  });
+
+  test('provision does what a NoCloud disk says, by programs of many modules', async () => {
+    const key = await publicKeyText(await sshKey(join(WORK, 'ssh')));
+    const told = await startProvisioned({
+      ...{ name: 'provision-arm64', architecture: 'arm64', image: 'test/boot/images/provision.yaml' },
+      cidata: {
+        'user-data': userData({ hostname: 'web-1', user: 'carol', greeting: 'hello', key }),
+        'meta-data': META_DATA,
+        'network-config': NETWORK,
+      },
+    });
+    try {
+      await told.applied();
+      expect(await ssh(await told.accessOf('carol'), 'uname -m; hostname')).toBe('aarch64\nweb-1\n');
+      expect((await told.status()).problems).toEqual([]);
+      await eventually('its service runs', async () =>
+        (await slipStatus(told.admin())).services.some(
+          ({ name, state }) => name === 'greeter' && state === 'running',
+        ),
+      );
+      expectQuietConsole(told.machine);
+    } finally {
+      await told.close();
+    }
   });
 
   test('a live medium starts as a CD', async () => {

@@ -56,7 +56,7 @@ export async function startProvisioned(
   { image, cidata, ...options }: ProvisionedOptions,
   until: 'healthy' | 'started' = 'healthy',
 ): Promise<ProvisionedMachine> {
-  const source = await buildTestImage(image);
+  const source = await buildTestImage(image, [], options.architecture);
   const medium = await mediumPath(`${options.name}-cidata.img`);
   const give = (files: Files): void => void makeFat(medium, 'CIDATA', files);
   if (cidata !== undefined) give(cidata);

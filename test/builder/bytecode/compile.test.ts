@@ -1,5 +1,5 @@
 /** Programs as bytecode, judged by the machine's own interpreter and by readelf. */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bytecodeCompiler, inBytecode } from '../../../builder/build/bytecode.ts';
@@ -12,6 +12,8 @@ import { lockedToolbox } from '../locked-toolbox.ts';
 import { scratchDirectory } from '../scratch.ts';
 
 const directory = scratchDirectory();
+const shared = join(directory, 'shared');
+mkdirSync(shared);
 const toolbox = await lockedToolbox();
 const compiler = bytecodeCompiler('amd64', lockOf('2025.04.26-1', '2025.04.26-1'), toolbox);
 
@@ -60,9 +62,11 @@ test.runIf(process.arch === 'x64')('a program in bytecode does what its source d
     output: 'started – über\n1.5e+300 – über\n40.5 1 function – über\n',
   });
   const compiled = await inBytecode(entries, compiler);
-  expect(compiled.map(({ path }) => path.slice(directory.length + 1)).sort()).toEqual(
-    ['lib-ONE.so', 'lib-TWO.so', 'lib-import.so', 'program.js', 'program.so'].sort(),
-  );
+  expect(compiled.map(({ path }) => path.slice(directory.length + 1)).sort()).toEqual([
+    'lib-TWO.so',
+    'program.js',
+    'program.so',
+  ]);
   write(compiled);
   expect(await qjs('program.js')).toEqual(fromSource);
   expect(await inBytecode(entries, compiler)).toEqual(compiled);
@@ -77,17 +81,80 @@ test.runIf(process.arch === 'x64')('an exception ends it with its message', asyn
   }
 });
 
-test.runIf(process.arch === 'x64')('bytecode that cannot be read is an exception, and no crash', async () => {
-  const path = join(directory, 'damaged.so');
-  const [object] = await compileModules([{ path, source: 'export const a=1;' }], 'amd64', toolbox);
+test.runIf(process.arch === 'x64')('programs that share chunks', async () => {
+  const programs = {
+    'first.js':
+      'import{a}from"./lib-A.js";import{own}from"./lib-OWN.js";console.log(a(own));' +
+      'console.log((await import("./lib-LATE.js")).late);' +
+      'console.log(await import("./lib-HALF.js").catch(()=>"away"));' +
+      'console.log((await import("./lib-LAST.js")).last);',
+    'second.js': 'import{b}from"./lib-B.js";console.log(b(2),globalThis.evaluated)',
+    // One imports the other, which is behind it, and back.
+    'lib-A.js': 'import{b}from"./lib-B.js";export const a=n=>b(n)+1;export const tens=10;',
+    'lib-B.js':
+      'import{tens}from"./lib-A.js";export const b=n=>n*tens;globalThis.evaluated=(globalThis.evaluated??0)+1;',
+    'lib-OWN.js': 'export const own=4;',
+    'lib-LATE.js': 'import{b}from"./lib-B.js";import{own}from"./lib-OWN.js";export const late=b(own);',
+    // After one whose own import failed, what has come with packs is still there.
+    'lib-HALF.js': 'import"./lib-GONE.js"',
+    'lib-LAST.js':
+      'import{tens}from"./lib-A.js";import{own}from"./lib-OWN.js";export const last=tens+own+evaluated;',
+  };
+  const entries = entriesOf(programs).map((entry) => ({
+    ...entry,
+    path: entry.path.replace(directory, shared),
+  }));
+  write(entries);
+  const fromSource = [await qjs('shared/first.js'), await qjs('shared/second.js')];
+  expect(fromSource).toEqual([
+    { code: 0, output: '41\n40\naway\n15\n' },
+    { code: 0, output: '20 1\n' },
+  ]);
+  const compiled = await inBytecode(entries, compiler);
+  const names = compiled.map(({ path }) => path.slice(shared.length + 1));
+  expect(names).toEqual([
+    ...[
+      'first.so',
+      'second.so',
+      'lib-A.so',
+      'lib-LATE.so',
+      'lib-HALF.so',
+      'lib-LAST.so',
+      'first.js',
+      'second.js',
+    ],
+  ]);
+  for (const { path } of entries) rmSync(path);
+  write(compiled);
+  expect([await qjs('shared/first.js'), await qjs('shared/second.js')]).toEqual(fromSource);
+});
+
+test.runIf(process.arch === 'x64').each([
+  ['first', 'no last,no first,no middle,no last'],
+  ['middle', 'no last,first,no middle,no last'],
+  ['last', 'no last,first,middle,no last'],
+])('bytecode that cannot be read is an exception, and no crash: the %s of three', async (which, told) => {
+  const pack = ['first', 'middle', 'last'].map((name) => ({
+    path: join(directory, `damaged-${name}.so`),
+    source: `export const ${name}=1;`,
+  }));
+  const [object] = await compileModules([pack], 'amd64', toolbox);
   const bytes = Buffer.from(object!);
   // The number of names, before the first, which is the path.
-  bytes[bytes.indexOf(path) - 3] = 0x7f;
-  writeFileSync(path, bytes);
-  writeFileSync(join(directory, 'loads.js'), 'import "./damaged.so"');
+  bytes[bytes.indexOf(join(directory, `damaged-${which}.so`)) - 3] = 0x7f;
+  writeFileSync(join(directory, 'damaged-last.so'), bytes);
+  writeFileSync(join(directory, 'loads.js'), 'import "./damaged-last.so"');
   const { code, output } = await qjs('loads.js');
   expect(code).toBe(1);
   expect(output).toContain('initialization error');
+  // And for whoever lives on, what was read before it is whole, and nothing else is there.
+  writeFileSync(
+    join(directory, 'lives.js'),
+    'const told=[];for(const name of ["last","first","middle","last"])' +
+      'await import(`./damaged-${name}.so`).then(()=>told.push(name),()=>told.push(`no ${name}`));' +
+      'console.log(told.join())',
+  );
+  expect(await qjs('lives.js')).toEqual({ code: 0, output: `${told}\n` });
 });
 
 test.each([
@@ -96,8 +163,11 @@ test.each([
 ] as const)(
   'a sound shared object for %s, of two segments that are never both',
   async (architecture, machine, relocation) => {
-    const source = 'export const a = 1;';
-    const [object] = await compileModules([{ path: '/usr/lib/slipway/a.so', source }], architecture, toolbox);
+    const pack = ['a', 'b'].map((name) => ({
+      path: `/usr/lib/slipway/${name}.so`,
+      source: `export const ${name}=1;`,
+    }));
+    const [object] = await compileModules([pack], architecture, toolbox);
     const path = join(directory, `${architecture}.so`);
     writeFileSync(path, object!);
     const judged = await Promise.all(['-hl', '-rD', '-sD'].map((what) => run(['readelf', '-W', what, path])));
