@@ -80,13 +80,14 @@ const INTEGRATION = [
 // Minutes each: begun first, so that neither core is without work at the end.
 const LONGEST = [
   'test/boot/update/power.test.ts',
-  'test/boot/loader.test.ts',
   'test/boot/update/update.test.ts',
-  'test/boot/provision/nocloud.test.ts',
   'test/boot/state.test.ts',
   'test/boot/attacks.test.ts',
-  'test/boot/install.test.ts',
+  'test/boot/provision/nocloud.test.ts',
   'test/boot/services.test.ts',
+  'test/boot/healthy.test.ts',
+  'test/boot/loader.test.ts',
+  'test/boot/install.test.ts',
 ];
 
 class LongestFirst extends BaseSequencer {
@@ -111,6 +112,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/boot/**', ...INTEGRATION],
+          globalSetup: ['test/temporary.ts'],
           testTimeout: 30_000,
         },
       },
@@ -118,6 +120,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: INTEGRATION,
+          globalSetup: ['test/temporary.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },
@@ -129,7 +132,7 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 600_000,
           // Builds the image that most of them boot.
-          globalSetup: ['test/boot/setup.ts'],
+          globalSetup: ['test/temporary.ts', 'test/boot/setup.ts'],
           pool: 'forks',
         },
       },
