@@ -1,6 +1,7 @@
 /**
  * Which modules share a shared object. Bundles are made of dozens of chunks, and each object costs the start of a program a search, two mappings, and
- * pages of its own: a tenth of starting `provision.js`, where the files are read already. What a program begins with in any case needs no file of its own.
+ * pages of its own: a tenth of starting `provision.js` where the files are read already, a third where they are not. What a program begins with in any case
+ * needs no file of its own.
  */
 import { basename } from 'node:path';
 import type { Module, Pack } from './compile.ts';
