@@ -105,14 +105,19 @@ const MORE: Readonly<Record<string, () => Promise<{ result: object; rows: Row[] 
   },
   provision: async () => {
     const result = await benchProvision(ROUNDS);
-    const { first, unchanged, addedMs, programBytes, downloadBytes } = result;
+    const { first, unchanged, programBytes, downloadBytes } = result;
     return {
       result,
       rows: [
-        { what: 'provisioning, unchanged, added', value: milliseconds(addedMs), goal: 'at most 150 ms' },
+        {
+          what: 'provisioning, unchanged, added',
+          value: milliseconds(unchanged.addedMs),
+          goal: 'at most 150 ms',
+        },
         { what: 'provisioning, unchanged, its program', value: milliseconds(unchanged.wallMs), goal: '' },
         { what: 'provisioning, unchanged, processor', value: milliseconds(unchanged.cpuMs), goal: '' },
-        { what: 'provisioning, first boot', value: seconds(first.wallMs), goal: 'at most 1 s' },
+        { what: 'provisioning, first boot, added', value: seconds(first.addedMs), goal: 'at most 1 s' },
+        { what: 'provisioning, first boot, its programs', value: seconds(first.wallMs), goal: '' },
         { what: 'provisioning, first boot, processor', value: seconds(first.cpuMs), goal: '' },
         { what: 'provisioning, peak memory', value: megabytes(first.peakBytes), goal: 'under 16 MB' },
         { what: 'provisioning, programs', value: megabytes(programBytes), goal: '' },

@@ -1,7 +1,7 @@
 /**
- * What provisioning costs a boot. At a first boot with the largest of the documents that the boot tests apply, and at later ones, where it is what it was:
- * what its programs take, by the machine's own account (wait4(2) of what `sysinit` starts). At later ones also what it adds, since it runs beside other
- * work: from `sysinit` to slipd's first report, on that machine and on one that nobody has configured, in turn. And what the programs for it weigh.
+ * What provisioning adds to a boot, beside whose other work it runs: from `sysinit` to slipd's first report, on a machine with a configuration and on one that
+ * nobody has configured, in turn. At a first boot that configuration is the largest of the documents that the boot tests apply, at a later one it is what it
+ * was. And what its programs take, by the machine's own account (wait4(2) of what `sysinit` starts), and weigh.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,15 +19,19 @@ import { benchMachine, firstLogin, LIMIT_MS, login, median, WORK } from './machi
 
 export interface ProvisionResult {
   /** look.js, which finds that there is something new, and provision.js, which applies it. */
-  readonly first: Cost;
+  readonly first: Stage;
   /** look.js alone. */
-  readonly unchanged: Cost;
-  /** By how much slipd's first report is later than on a machine without a configuration. */
-  readonly addedMs: number;
+  readonly unchanged: Stage;
   readonly programBytes: number;
   /** Through `zstd -19`, as a download is. */
   readonly downloadBytes: number;
   readonly rounds: number;
+}
+
+/** Medians of the rounds. */
+interface Stage extends Cost {
+  /** By how much slipd's first report is later. */
+  readonly addedMs: number;
 }
 
 const IMAGE = 'bench/images/provisioned.yaml';
@@ -87,22 +91,29 @@ export async function benchProvision(rounds: number): Promise<ProvisionResult> {
       await machine.close();
     }
   };
-  const first = sum((await boot('first', true)).entries);
-  await boot('nobody-first', false);
-  const later: (Cost & { readonly addedMs: number })[] = [];
+  const pair = async (name: string): Promise<Stage> => {
+    const nobody = await boot(`${name}-nobody`, false);
+    const known = await boot(name, true);
+    return { ...sum(known.entries), addedMs: known.startMs - nobody.startMs };
+  };
+  const firsts: Stage[] = [];
+  const later: Stage[] = [];
   for (let round = 0; round < rounds; round++) {
-    const nobody = await boot(`nobody-${round}`, false);
-    const known = await boot(`later-${round}`, true);
-    later.push({ ...sum(known.entries), addedMs: known.startMs - nobody.startMs });
+    for (const name of ['disk', 'nobody']) await rm(join(directory, `${name}.qcow2`), { force: true });
+    firsts.push(await pair(`first-${round}`));
+    later.push(await pair(`later-${round}`));
   }
-  const middle = (field: keyof Cost | 'addedMs'): number => median(later.map((cost) => cost[field]));
   return {
-    first,
-    unchanged: { wallMs: middle('wallMs'), cpuMs: middle('cpuMs'), peakBytes: middle('peakBytes') },
-    addedMs: middle('addedMs'),
+    first: middle(firsts),
+    unchanged: middle(later),
     ...(await weight(join(directory, 'programs'))),
     rounds,
   };
+}
+
+function middle(stages: readonly Stage[]): Stage {
+  const of = (field: keyof Stage): number => median(stages.map((stage) => stage[field]));
+  return { addedMs: of('addedMs'), wallMs: of('wallMs'), cpuMs: of('cpuMs'), peakBytes: of('peakBytes') };
 }
 
 interface Boot {
