@@ -12,6 +12,7 @@ import {
   type LocatedList,
   type LocatedMap,
 } from './located.ts';
+import { own } from './own.ts';
 
 /** How lists at a path merge: whole, or entry by entry under a key. `undefined` for an entry without a key, which is appended. */
 export type ListRule = 'replace' | ((item: Located) => string | undefined);
@@ -27,7 +28,7 @@ export function mergeNodes(
 ): Located {
   if (overlay.tag === 'override') return overlay;
   if (base.kind === 'map' && overlay.kind === 'map') return mergeMaps(base, overlay, rules, path);
-  const rule = rules[path.join('.')];
+  const rule = own(rules, path.join('.'));
   if (base.kind === 'list' && overlay.kind === 'list' && rule !== 'replace')
     return mergeLists(base, overlay, rule);
   return overlay;

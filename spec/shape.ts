@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import type { Diagnostic } from './diagnostic.ts';
 import { faultAt, nodeAt, positionAt, toPlain, type Located, type Path } from './located.ts';
+import { own } from './own.ts';
 import { nearest } from './suggest.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -165,7 +166,7 @@ function unknownKey(
   options: ShapeOptions,
 ): Diagnostic {
   const position = positionAt(root, [...path, key], 'key');
-  const instead = ownValue(options.unsupported?.(path), key);
+  const instead = own(options.unsupported?.(path) ?? {}, key);
   if (instead !== undefined) {
     return faultAt(position, 'input.unsupported', `'${key}' is not supported by Slipway`, instead);
   }
@@ -193,11 +194,6 @@ function unknownKey(
 /** Somebody else's extension. What looks like ours but is not at its place, or not spelt right, must not be dropped in silence. */
 function isExtension(key: string): boolean {
   return key.startsWith('x-') && nearest(key, ['x-slipway']) === undefined;
-}
-
-/** Without the prototype's: `constructor` is no key of ours. */
-function ownValue(record: Readonly<Record<string, string>> | undefined, key: string): string | undefined {
-  return record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined;
 }
 
 /** The branch of a union that the writer meant: the one whose outermost type fits what is there. */

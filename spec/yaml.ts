@@ -27,6 +27,7 @@ import {
   type Position,
   type SourceFile,
 } from './located.ts';
+import { own } from './own.ts';
 
 /** Limits that no honest file meets; beyond them a file is refused, not read slowly. */
 export const YAML_LIMITS = { fileBytes: 256 * 1024, nodes: 50_000, depth: 40, faults: 50 } as const;
@@ -204,7 +205,7 @@ function convert(node: Node | null, c: Converter, depth: number): Located {
 
 function convertMap(node: YAMLMap, c: Converter, depth: number): Located {
   const merged = new Map<string, LocatedEntry>();
-  const own = new Map<string, LocatedEntry>();
+  const entries = new Map<string, LocatedEntry>();
   for (const pair of node.items as Pair<Node | null, Node | null>[]) {
     const key = pair.key;
     const keyAt = c.at(key?.range ?? node.range);
@@ -224,7 +225,7 @@ function convertMap(node: YAMLMap, c: Converter, depth: number): Located {
       continue;
     }
     const name = typeof key.value === 'string' ? key.value : (key.source ?? '');
-    const earlier = own.get(name);
+    const earlier = entries.get(name);
     if (earlier !== undefined) {
       c.diagnostics.push(
         faultAt(
@@ -236,20 +237,20 @@ function convertMap(node: YAMLMap, c: Converter, depth: number): Located {
       );
       continue;
     }
-    own.set(name, { keyAt, value: pair.value === null ? nullAt(keyAt) : convert(pair.value, c, depth + 1) });
+    entries.set(name, { keyAt, value: pair.value === null ? nullAt(keyAt) : convert(pair.value, c, depth + 1) });
   }
-  for (const [name, entry] of merged) if (!own.has(name)) own.set(name, entry);
-  return mapNode(c.at(node.range), own, MERGE_TAGS[node.tag ?? '']);
+  for (const [name, entry] of merged) if (!entries.has(name)) entries.set(name, entry);
+  return mapNode(c.at(node.range), entries, own(MERGE_TAGS, node.tag ?? ''));
 }
 
 function convertList(node: YAMLSeq, c: Converter, depth: number): Located {
   const items = (node.items as (Node | null)[]).map((item) => convert(item, c, depth + 1));
-  return listNode(c.at(node.range), items, MERGE_TAGS[node.tag ?? '']);
+  return listNode(c.at(node.range), items, own(MERGE_TAGS, node.tag ?? ''));
 }
 
 function convertScalar(node: Scalar, c: Converter): Located {
   const at = c.at(node.range?.slice(0, 2));
-  const tag = MERGE_TAGS[node.tag ?? ''];
+  const tag = own(MERGE_TAGS, node.tag ?? '');
   const { value } = node;
   if (typeof value === 'string' && value.includes('\0')) {
     c.diagnostics.push(

@@ -65,6 +65,13 @@ test('documents of our own words with anything in them', async () => {
   );
 });
 
+test.each(['__proto__', 'constructor', 'toString'])(
+  'a list under a name that every object has: %s',
+  async (key) => {
+    await expectPlaces(`"${key}": [null, a]\nextends: compose.yaml\n`);
+  },
+);
+
 test('random YAML punctuation', async () => {
   const noise = fc.array(fc.oneof(indicators, word), { maxLength: 40 }).map((parts) => parts.join(''));
   await fc.assert(fc.asyncProperty(noise, expectPlaces), { numRuns: 300, interruptAfterTimeLimit: 15_000 });

@@ -3,6 +3,7 @@
  * and returns it typed, or says where and what was wrong. They hold sizes as well as kinds: nothing unbounded is kept.
  */
 import { SlipwayError } from '../../spec/error.ts';
+import { own } from '../../spec/own.ts';
 
 /** Where in the document, and whether keys that we do not know are an error (the document's minor version is ours) or are passed over. */
 export interface Place {
@@ -131,11 +132,6 @@ function described(value: unknown): string {
 
 function shortened(value: string): string {
   return value.length > 60 ? `${value.slice(0, 57)}...` : value;
-}
-
-/** Without what the prototype has: `constructor` stands in no document. */
-function own(value: Readonly<Record<string, unknown>>, key: string): unknown {
-  return Object.hasOwn(value, key) ? value[key] : undefined;
 }
 
 function inside(place: Place, key: string): Place {

@@ -1,4 +1,5 @@
 /** When a machine may have a release: the release's curve, held back by the channel's brake. */
+import { own } from '../../spec/own.ts';
 import { fractionAt, timeAt } from './curve.ts';
 import type { Brake, BrakeAction, ReleaseEntry, Rollout } from './document.ts';
 import { releaseTargetName } from './names.ts';
@@ -51,14 +52,12 @@ export function fractionDue(
 }
 
 function rolloutOn(entry: ReleaseEntry, channel: string): Rollout | undefined {
-  return Object.hasOwn(entry.channels, channel) ? entry.channels[channel] : undefined;
+  return own(entry.channels, channel);
 }
 
 function actionsOn(entry: ReleaseEntry, brake: Brake | undefined): readonly BrakeAction[] {
   const releases = brake?.releases ?? {};
-  return [releaseTargetName(entry), '*'].flatMap((name) =>
-    Object.hasOwn(releases, name) ? (releases[name] ?? []) : [],
-  );
+  return [releaseTargetName(entry), '*'].flatMap((name) => own(releases, name) ?? []);
 }
 
 function slowedUntil(action: BrakeAction, u: number): readonly number[] {

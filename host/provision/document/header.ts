@@ -1,4 +1,5 @@
 /** What a document is, by its first line (cloud-init: `INCLUSION_TYPES_MAP`) or by its MIME type. */
+import { own } from '../../../spec/own.ts';
 
 export type Kind =
   | 'cloud-config'
@@ -61,7 +62,7 @@ export function kindOfHeader(line: string): Kind | undefined {
 
 /** `undefined`: the type is unknown. `by-header`: it leaves that to the first line. */
 export function kindOfType(type: string): Kind | 'by-header' | undefined {
-  return UNTYPED.test(type) ? 'by-header' : TYPES[type];
+  return UNTYPED.test(type) ? 'by-header' : own(TYPES, type);
 }
 
 /** Documents that are known and not heard: what they are, and what to do instead. */

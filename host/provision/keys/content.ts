@@ -3,6 +3,7 @@ import { decodeBase64, encodeBase64 } from '../../../spec/base64.ts';
 import type { LocatedScalar, Position } from '../../../spec/located.ts';
 import type { At, Bytes } from '../config.ts';
 import { placeOf } from '../config.ts';
+import { own } from '../../../spec/own.ts';
 import { decodeUtf8, encodeUtf8 } from '../../../system/utf8.ts';
 import { fault, mismatch, type Reader } from './reader.ts';
 import type { Shape } from './shape.ts';
@@ -45,7 +46,7 @@ export function decodeContent(
   reader: Reader,
   packed: Map<At<Bytes>, Packed>,
 ): At<Bytes> | undefined {
-  const { base64, gzip } = ENCODINGS[encoding] ?? { base64: false, gzip: false };
+  const { base64, gzip } = own(ENCODINGS, encoding) ?? { base64: false, gzip: false };
   const asWritten = node.binary === true ? decodeBase64(node.text) : undefined;
   if (node.binary === true && asWritten === undefined) return noBase64(node, reader);
   if (!base64 && !gzip && asWritten === undefined) return secret(node, { text: node.text });

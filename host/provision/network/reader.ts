@@ -1,6 +1,7 @@
 /** Typed values out of a located tree; each fault is noted where it stands, and reading goes on. */
 import type { Diagnostic } from '../../../spec/diagnostic.ts';
 import { faultAt, type Located, type LocatedMap, type Position } from '../../../spec/located.ts';
+import { own } from '../../../spec/own.ts';
 import { nearest } from '../../../spec/suggest.ts';
 import { parseAddress, parseMac, type IpAddress } from './address.ts';
 import { INTERFACE_NAME, type NameServers } from './config.ts';
@@ -48,7 +49,7 @@ export function readKeys(
   const map = mapOf(reader, node, what);
   if (map === undefined) return;
   for (const [key, { keyAt, value }] of map.entries) {
-    const known = Object.hasOwn(keys, key) ? keys[key] : undefined;
+    const known = own(keys, key);
     if (known === undefined) {
       const near = nearest(key, Object.keys(keys));
       const hint =

@@ -1,4 +1,5 @@
 /** `write_files`. Entries of one path become one action, so that applying them again finds nothing to do. */
+import { own } from '../../../spec/own.ts';
 import type { FileEntry, MachineConfig } from '../config.ts';
 import type { PlannedAccounts } from './accounts.ts';
 import { hostPath, isBelow, HOMES } from './paths.ts';
@@ -79,12 +80,12 @@ function ownerOf(
 
 function numberOf(name: string, known: Readonly<Record<string, number>>): number | undefined {
   if (NUMBER.test(name)) return Number(name);
-  return Object.hasOwn(known, name) ? known[name] : undefined;
+  return own(known, name);
 }
 
 /** What is made on the way to a file in somebody's home is his. */
 function parentsOf(path: string, { uids }: PlannedAccounts): FileAction['parents'] {
   const name = isBelow(path, HOMES) ? (path.slice(HOMES.length + 1).split('/')[0] ?? '') : '';
-  const uid = Object.hasOwn(uids, name) ? (uids[name] ?? 0) : 0;
+  const uid = own(uids, name) ?? 0;
   return { uid, gid: uid };
 }

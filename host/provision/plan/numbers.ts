@@ -1,4 +1,5 @@
 /** User and group numbers: one space for both, since each user has a group of its own with the same number. */
+import { own } from '../../../spec/own.ts';
 import type { MachineFacts, RememberedIds } from './facts.ts';
 
 /** Numbers below are those of the image. */
@@ -63,8 +64,8 @@ export function createNumbers({ accounts, image, remembered }: MachineFacts): Nu
       return id;
     },
     gid: (name) => {
-      const known = gids[name];
-      if (Object.hasOwn(gids, name) && known !== undefined) return known;
+      const known = own(gids, name);
+      if (known !== undefined) return known;
       const id = ownId(groups, name, holders) ?? next();
       take(name, id);
       [gids[name], groups[name]] = [id, id];
@@ -78,6 +79,6 @@ function ownId(
   name: string,
   holders: ReadonlyMap<number, string>,
 ): number | undefined {
-  const id = Object.hasOwn(table, name) ? table[name] : undefined;
+  const id = own(table, name);
   return id !== undefined && holders.get(id) === name ? id : undefined;
 }

@@ -1,4 +1,5 @@
 /** `ds=nocloud;s=http://10.0.0.1/;h=web1;i=iid-1`, as the SMBIOS serial number of the system or as a word of the kernel's command line. */
+import { own } from '../../../spec/own.ts';
 import type { Dmi } from './dmi.ts';
 import type { NoCloudLine } from './found.ts';
 
@@ -33,7 +34,7 @@ export function parseNoCloudLine(text: string, dmi: Dmi): NoCloudLine | undefine
   const line: Partial<Record<keyof NoCloudLine, string>> = {};
   for (const part of plain.split(';').slice(1)) {
     const at = part.indexOf('=');
-    const key = KEYS[part.slice(0, at)];
+    const key = own(KEYS, part.slice(0, at));
     if (at > 0 && key !== undefined) line[key] = part.slice(at + 1);
   }
   if (line.seedFrom === undefined) return line;
@@ -44,7 +45,7 @@ export function parseNoCloudLine(text: string, dmi: Dmi): NoCloudLine | undefine
 /** `__dmi.chassis-serial-number__`, so that one address serves many machines. What is not known stays as it is. */
 function substituteDmi(url: string, dmi: Dmi): string {
   return url.replace(/__dmi\.([a-z-]+)__/g, (whole, name: string) => {
-    const field = DMI_NAMES[name];
+    const field = own(DMI_NAMES, name);
     return field === undefined ? whole : encodeURIComponent(dmi[field]);
   });
 }

@@ -1,4 +1,5 @@
 /** SMBIOS strings of type 11 in systemd's form of credentials: `io.systemd.credential:slipway.user-data=...`. docs/datasources/smbios.md */
+import { own } from '../../../spec/own.ts';
 import type { System } from '../../../system/system.ts';
 import { decodeBase64 } from '../../../spec/base64.ts';
 import { readOemStrings } from './dmi.ts';
@@ -22,7 +23,7 @@ export function lookAtCredentials(system: System): Seed | undefined {
     const equals = bytes.indexOf('='.charCodeAt(0));
     if (prefix === undefined || equals < 0) continue;
     const name = system.decode(bytes.subarray(prefix.length, equals));
-    const document = CREDENTIALS[name];
+    const document = own(CREDENTIALS, name);
     if (document === undefined) continue;
     const value = bytes.subarray(equals + 1);
     const content = prefix === TEXT ? value.slice() : decodeBase64(system.decode(value));

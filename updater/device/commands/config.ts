@@ -1,5 +1,6 @@
 /** `config`: the settings, each with where it comes from; and changes of them on this machine. */
 import { SlipwayError } from '../../../spec/error.ts';
+import { own } from '../../../spec/own.ts';
 import { nearest } from '../../../spec/suggest.ts';
 import { fullDownloadPolicy, rebootPolicy, type UpdateSettings } from '../../../spec/update.ts';
 import { formatTable } from '../../../system/format.ts';
@@ -35,7 +36,7 @@ export const configCommand: Command = {
 };
 
 function settingOf(key: string): Setting {
-  const setting = Object.hasOwn(SETTINGS, key) ? SETTINGS[key] : undefined;
+  const setting = own(SETTINGS, key);
   if (setting !== undefined) return setting;
   const meant = nearest(key, Object.keys(SETTINGS));
   throw new SlipwayError('update.setting', `'${key}' is no setting`, {

@@ -1,4 +1,5 @@
 /** One configuration out of three: the image's, then what provisioning said, then what operators said on the machine. */
+import { own } from '../../../spec/own.ts';
 import type { UpdateSettings } from '../../../spec/update.ts';
 import { SETTINGS } from './settings.ts';
 
@@ -31,7 +32,7 @@ export function mergeSettings(image: UpdateSettings, layers: readonly Layer[]): 
     if (layer === undefined)
       problems.push(`the settings by ${source} cannot be read: they count for nothing`);
     for (const [key, written] of Object.entries(layer ?? {})) {
-      const setting = Object.hasOwn(SETTINGS, key) ? SETTINGS[key] : undefined;
+      const setting = own(SETTINGS, key);
       const value = setting?.parse(written);
       if (setting === undefined) problems.push(`by ${source}: '${key.slice(0, 40)}' is no setting`);
       else if (value === undefined) problems.push(`by ${source}: ${key} takes ${setting.form}`);

@@ -1,5 +1,6 @@
 /** TUF 5.6.7 and 5.7: finds who says what a target is, and fetches it. */
 import type { TargetFile } from '@tufjs/models';
+import { own } from '../../../spec/own.ts';
 import { runProgram } from '../../../system/program.ts';
 import type { System } from '../../../system/system.ts';
 import { refreshTargets, type MetadataFetch } from '../tuf/refresh.ts';
@@ -57,7 +58,7 @@ async function findTarget(
     if (visited.has(next.role)) continue;
     await believeRole(session, next.role, next.delegator, fetch);
     const signed = trusted.store.getRole(next.role)?.signed;
-    const target = Object.hasOwn(signed?.targets ?? {}, name) ? signed?.targets[name] : undefined;
+    const target = own(signed?.targets ?? {}, name);
     if (target !== undefined) return target;
     visited.add(next.role);
     const children: typeof open = [];
@@ -103,7 +104,7 @@ async function isTarget(system: System, path: string, { length, hashes }: Target
   const wanted = Object.entries(hashes);
   if (wanted.length === 0) return false;
   for (const [algorithm, expected] of wanted) {
-    const program = PROGRAMS[algorithm];
+    const program = own(PROGRAMS, algorithm);
     if (program === undefined) throw new Error(`nobody here makes digests of the kind ${algorithm}`);
     const { stdout } = await runProgram(system, [program], { stdinPath: path });
     if (!system.decode(stdout).startsWith(`${expected} `)) return false;

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SlipwayError } from '../../../spec/error.ts';
+import { own } from '../../../spec/own.ts';
 import { folderTarget } from './folder.ts';
 import { sftpTarget } from './sftp.ts';
 import type { PushTarget } from './target.ts';
@@ -29,7 +30,7 @@ export const TARGET_FORMS =
 export async function openTarget(text: string, options: TargetOptions): Promise<PushTarget> {
   const scheme = /^([a-z][a-z0-9+.-]*:)(\/\/)?/i.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) return folderTarget(resolve(text));
-  const open = Object.hasOwn(KINDS, scheme) ? KINDS[scheme] : undefined;
+  const open = own(KINDS, scheme);
   if (open === undefined || !URL.canParse(text)) throw wrongTarget(text);
   return open(new URL(text), options);
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { AwsClient } from 'aws4fetch';
 import { SlipwayError } from '../../../spec/error.ts';
+import { own } from '../../../spec/own.ts';
 
 export interface S3Place {
   readonly bucket: string;
@@ -95,7 +96,7 @@ function failure(place: S3Place, method: string, key: string, status: number, an
   if (passing) return new Error(text);
   return new SlipwayError('push.refused', text, {
     hint:
-      HINTS[code] ??
+      own(HINTS, code) ??
       'check bucket, AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
   });
 }

@@ -215,6 +215,7 @@ describe('SMBIOS credentials', () => {
       'io.systemd.credential:slipway.meta-data={"instance-id": "i-smbios"}',
       `io.systemd.credential.binary:slipway.user-data=${base64(`${USER_DATA}# ä`)}`,
       'io.systemd.credential:other=1',
+      'io.systemd.credential:constructor=1',
       'io.systemd.stub.kernel-cmdline-extra=quiet',
     ]);
     const found = await find();
