@@ -224,7 +224,8 @@ test('killed at any moment, release add is run again and completes', async () =>
   const directory = await copyOf();
   const start = (): ReturnType<typeof fork> =>
     fork(script, [directory, join(scratch, 'keys'), next, join(scratch, 'killed-images')], {
-      stdio: 'ignore',
+      // What it says as it fails belongs to this test's output.
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
   const ended = (child: ReturnType<typeof fork>): Promise<unknown> =>
     new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)));
