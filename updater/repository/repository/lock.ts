@@ -2,7 +2,7 @@
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
-import { temporaryName } from '../../../builder/cache/directory.ts';
+import { removeLeftovers, temporaryName } from '../../../builder/cache/directory.ts';
 import { SlipwayError } from '../../../spec/error.ts';
 import { absent } from './files.ts';
 import { bookkeepingPath } from './layout.ts';
@@ -21,6 +21,8 @@ export async function withRepositoryLock<T>(directory: string, work: () => Promi
   const own = `${JSON.stringify({ pid: process.pid, host: hostname(), since: new Date().toISOString() } satisfies Holder)}\n`;
   await acquire(path, own);
   try {
+    // Of processes that were killed as they wrote. What somebody who waits for the lock needs, he writes anew.
+    for (const folder of [directory, dirname(path)]) await removeLeftovers(folder);
     return await work();
   } finally {
     await rm(path, { force: true });
@@ -29,9 +31,9 @@ export async function withRepositoryLock<T>(directory: string, work: () => Promi
 
 async function acquire(path: string, own: string): Promise<void> {
   const temporary = temporaryName(path);
-  await writeFile(temporary, own);
   try {
     for (let attempt = 0; attempt < 3; attempt++) {
+      await writeFile(temporary, own);
       if (await linked(temporary, path)) return;
       const found = await readFile(path, 'utf8').catch(absent);
       if (found === undefined) continue;
@@ -45,13 +47,14 @@ async function acquire(path: string, own: string): Promise<void> {
   }
 }
 
-/** link(2) fails when the name is taken: atomic on every file system that a repository lies on. */
+/** link(2) fails when the name is taken: atomic on every file system that a repository lies on. A file that another host took for a leftover is no link. */
 async function linked(temporary: string, path: string): Promise<boolean> {
   try {
     await link(temporary, path);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EEXIST' || code === 'ENOENT') return false;
     throw error;
   }
 }
