@@ -237,7 +237,10 @@ function convertMap(node: YAMLMap, c: Converter, depth: number): Located {
       );
       continue;
     }
-    entries.set(name, { keyAt, value: pair.value === null ? nullAt(keyAt) : convert(pair.value, c, depth + 1) });
+    entries.set(name, {
+      keyAt,
+      value: pair.value === null ? nullAt(keyAt) : convert(pair.value, c, depth + 1),
+    });
   }
   for (const [name, entry] of merged) if (!entries.has(name)) entries.set(name, entry);
   return mapNode(c.at(node.range), entries, own(MERGE_TAGS, node.tag ?? ''));
