@@ -5,14 +5,22 @@ import { isLockHeld, takeLock } from '../../system/lock-file.ts';
 import type { System } from '../../system/system.ts';
 import { PATHS } from './paths.ts';
 
-/** Runs `body` while nobody else works. Throws `update.busy` at once when somebody does. */
+/** Who only looks for something new is done by then. */
+const PATIENCE_MS = 15_000;
+const POLL_MS = 100;
+
+/** Runs `body` while nobody else works. Throws `update.busy`: at once where an update is being fetched or written, else after 15 seconds. */
 export async function withUpdateLock<Result>(system: System, body: () => Promise<Result>): Promise<Result> {
   system.makeDirectory(UPDATE_PATHS.runtime, 0o755);
-  if (!takeLock(system, PATHS.lock)) {
-    const holder = system.readText(PATHS.lock)?.split(' ')[0] ?? '?';
-    throw new SlipwayError('update.busy', `another update is under way (process ${holder})`, {
-      hint: 'slip update status tells how far it is',
-    });
+  const limitMs = system.uptimeMs() + PATIENCE_MS;
+  while (!takeLock(system, PATHS.lock)) {
+    if (system.status(PATHS.progress) !== undefined || system.uptimeMs() > limitMs) {
+      const holder = system.readText(PATHS.lock)?.split(' ')[0] ?? '?';
+      throw new SlipwayError('update.busy', `another update is under way (process ${holder})`, {
+        hint: 'slip update status tells how far it is',
+      });
+    }
+    await new Promise<void>((resolve) => void system.after(POLL_MS, resolve));
   }
   try {
     return await body();

@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { isLocked, withUpdateLock } from '../../../updater/device/lock.ts';
+import { PATHS } from '../../../updater/device/paths.ts';
 import { rootedSystem, type RootedSystem } from './rooted-system.ts';
 
-const LOCK = '/run/slipway/update/lock';
+const LOCK = PATHS.lock;
 const folder = mkdtempSync(join(tmpdir(), 'slipway-lock-'));
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -28,20 +29,34 @@ function startTime(pid: number): string {
 test('while somebody works, the next one is told who; when they are done, or have failed, it is free', async () => {
   await withUpdateLock(system, async () => {
     expect(isLocked(system)).toBe(true);
+    system.give(PATHS.progress, '{}');
     await expect(work()).rejects.toMatchObject({
       code: 'update.busy',
       message: `another update is under way (process ${process.pid})`,
     });
   });
+  system.remove(PATHS.progress);
   await expect(withUpdateLock(system, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
   expect(isLocked(system)).toBe(false);
   expect(await work()).toBe('done');
+});
+
+test('who only looks for something new is waited for', async () => {
+  const order: string[] = [];
+  const looking = withUpdateLock(system, async () => {
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    order.push('looked');
+  });
+  await withUpdateLock(system, () => Promise.resolve(order.push('applied')));
+  await looking;
+  expect(order).toEqual(['looked', 'applied']);
 });
 
 test('failure 36: a holder that was killed blocks nobody', async () => {
   const holder = spawn('sleep', ['60'], { stdio: 'ignore' });
   const pid = holder.pid ?? 0;
   system.give(LOCK, `${pid} ${startTime(pid)}\n`);
+  system.give(PATHS.progress, '{}');
   await expect(work()).rejects.toMatchObject({ code: 'update.busy' });
   const gone = new Promise((resolve) => void holder.once('exit', resolve));
   holder.kill('SIGKILL');
