@@ -16,6 +16,37 @@ export function takeLock(system: System, path: string): boolean {
   return false;
 }
 
+const POLL_MS = 100;
+
+export interface LockOptions {
+  readonly patienceMs: number;
+  /** Who holds it will not be done soon: no use in waiting. */
+  readonly isLong?: () => boolean;
+  /** What is thrown when it cannot be had. */
+  readonly busy: () => Error;
+  /** `takeLock` unless told. */
+  readonly take?: (system: System, path: string) => boolean;
+}
+
+/** Runs `body` while nobody else holds it; waits for who does. */
+export async function withLockFile<Result>(
+  system: System,
+  path: string,
+  { patienceMs, isLong = () => false, busy, take = takeLock }: LockOptions,
+  body: () => Promise<Result>,
+): Promise<Result> {
+  const limitMs = system.uptimeMs() + patienceMs;
+  while (!take(system, path)) {
+    if (isLong() || system.uptimeMs() >= limitMs) throw busy();
+    await new Promise<void>((resolve) => void system.after(POLL_MS, resolve));
+  }
+  try {
+    return await body();
+  } finally {
+    system.remove(path);
+  }
+}
+
 /** Whether somebody who still runs holds it. */
 export function isLockHeld(system: System, path: string): boolean {
   // The number may be another's by now; the pair of number and start time cannot.

@@ -1,9 +1,9 @@
 /** One process at a time works on the ESP: slipd starts some, operators others. There is no flock, so a file says who. */
 import { SlipwayError } from '../../../spec/error.ts';
+import { withLockFile } from '../../../system/lock-file.ts';
 import type { System } from '../../../system/system.ts';
 
 const PATIENCE_MS = 120_000;
-const POLL_MS = 100;
 
 /** Waits for its turn; throws `switch.busy` after two minutes. `path` is that of what is guarded. */
 export async function withLock<Result>(
@@ -12,19 +12,11 @@ export async function withLock<Result>(
   body: () => Promise<Result>,
 ): Promise<Result> {
   const lock = `${path}.lock`;
-  const limitMs = system.uptimeMs() + PATIENCE_MS;
-  while (!take(system, lock)) {
-    if (system.uptimeMs() > limitMs)
-      throw new SlipwayError('switch.busy', 'another program works on what this machine starts from', {
-        hint: `it has the process id that stands in ${lock}`,
-      });
-    await new Promise<void>((resolve) => void system.after(POLL_MS, resolve));
-  }
-  try {
-    return await body();
-  } finally {
-    system.remove(lock);
-  }
+  const busy = (): SlipwayError =>
+    new SlipwayError('switch.busy', 'another program works on what this machine starts from', {
+      hint: `it has the process id that stands in ${lock}`,
+    });
+  return withLockFile(system, lock, { patienceMs: PATIENCE_MS, busy, take }, body);
 }
 
 function take(system: System, lock: string): boolean {
