@@ -147,8 +147,7 @@ async function publish(
 
 /** What came of it is of no use before all of it was said, and written: so it is settled once. */
 async function settleState(system: System): Promise<void> {
-  const { state } = PROVISIONING_PATHS;
-  if (system.status(state) !== undefined) await settle(system, state).catch(() => undefined);
+  await settle(system, PROVISIONING_PATHS.state).catch(() => undefined);
 }
 
 /** Those of a configuration that may return stay. */

@@ -1,9 +1,9 @@
 /** Content with an encoding, of `write_files` and `random_seed`: decoded here, but for what is packed, which takes a program. */
 import { decodeBase64, encodeBase64 } from '../../../spec/base64.ts';
 import type { LocatedScalar, Position } from '../../../spec/located.ts';
+import { own } from '../../../spec/own.ts';
 import type { At, Bytes } from '../config.ts';
 import { placeOf } from '../config.ts';
-import { own } from '../../../spec/own.ts';
 import { decodeUtf8, encodeUtf8 } from '../../../system/utf8.ts';
 import { fault, mismatch, type Reader } from './reader.ts';
 import type { Shape } from './shape.ts';

@@ -5,6 +5,8 @@ import type { System } from '../../../system/system.ts';
 
 const BUSYBOX = '/usr/bin/busybox';
 const PRIVATE = 0o600;
+/** Directories in which something got or lost its name since they were settled. */
+const unsettled = new WeakMap<System, Set<string>>();
 
 /** Makes the directory that only root may look into, whatever was there before. */
 export function makeStateDirectory(system: System, path: string = PROVISIONING_PATHS.state): void {
@@ -34,13 +36,16 @@ export function writeWhole(system: System, directory: string, files: readonly St
   makeStateDirectory(system, directory);
   const paths = files.map(({ name }) => `${directory}/${name}`);
   files.forEach(({ bytes }, index) => writeNew(system, `${paths[index]!}.new`, bytes));
+  touched(system).add(directory);
   for (const path of paths) if (!system.rename(`${path}.new`, path)) throw new Error(`cannot write ${path}`);
 }
 
-/** What got its name in a directory, or lost it, stays so. Throws where it cannot. */
+/** What got its name in a directory, or lost it, stays so; does nothing where nothing did. Throws where it cannot. */
 export async function settle(system: System, directory: string): Promise<void> {
+  if (!touched(system).has(directory)) return;
   const { code } = await runProgram(system, [BUSYBOX, 'sync', directory]);
   if (code !== 0) throw new Error(`cannot sync ${directory}`);
+  touched(system).delete(directory);
 }
 
 /** Takes files away, and makes sure that they stay away. */
@@ -50,7 +55,9 @@ export async function removeDurable(
   names: readonly string[],
 ): Promise<void> {
   const removed = names.filter((name) => system.remove(`${directory}/${name}`));
-  if (removed.length > 0) await settle(system, directory);
+  if (removed.length === 0) return;
+  touched(system).add(directory);
+  await settle(system, directory);
 }
 
 /** The whole file, where it is one, is no longer than the limit, and can be read. */
@@ -61,6 +68,12 @@ export function readBounded(system: System, path: string, limitBytes: number): U
   const bytes = sound ? system.readAt(fd, 0, limitBytes + 1) : 'failed';
   system.close(fd);
   return bytes === 'failed' || bytes.length > limitBytes ? undefined : bytes;
+}
+
+function touched(system: System): Set<string> {
+  const known = unsettled.get(system) ?? new Set();
+  unsettled.set(system, known);
+  return known;
 }
 
 function writeNew(system: System, path: string, bytes: Uint8Array): void {
